@@ -1,0 +1,41 @@
+# Every target sets up what it needs: a machine needs Python 3.11 or newer, make and g++.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ROW ?= clipping
+
+.PHONY: help setup prove test lint mutate recheck bench clean
+
+help:  ## Show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
+
+setup: $(VENV)/installed  ## Make .venv and install what proving, testing and linting need
+
+$(VENV)/installed: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	touch $@
+
+prove: setup  ## Prove every claim; fails unless all that is expected is established
+	$(BIN)/python -m proofs run
+
+test: setup  ## Run the tests
+	$(BIN)/python -m pytest -n auto
+
+lint: setup  ## Check style, types and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+mutate: setup  ## Plant bugs in the functions of ROW and see that its claims find them
+	$(BIN)/python -m proofs.mutation $(ROW)
+
+recheck: setup  ## Ask a second solver the queries of the last run
+	$(BIN)/python -m proofs recheck --solver cvc5
+
+bench: setup  ## Measure the cost of the norm, of clipping and of contracts
+	$(BIN)/python -m benchmarks.norm
+
+clean:  ## Remove what was built, the environment and the cache of answers too
+	rm -rf build $(VENV) .proofgrad-cache

@@ -1,0 +1,1 @@
+"""The prover: claims, solvers, verdicts, and a run that brings them together."""

@@ -1,0 +1,217 @@
+"""From a symbolic run to queries for a solver, and from a solver's model back to plain NumPy."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import z3
+
+from proofs.prover.claims import Aim, Exhaustion, Model, Obligation, Query, Replay
+from proofs.prover.symbolic_run import Run, call_with, clauses_of
+from proofs.symbolic.ieee import IEEE
+from proofs.symbolic.inputs import show, values_of
+from proofs.symbolic.paths import Path
+from proofs.symbolic.shadow import Value, follow, number
+from reference import contracts
+
+NEIGHBOURS = 2000  # inputs tried around a model of a theory whose models may be spurious
+
+
+def obligations(run: Run, label: str = "", group: str = "", timeout: float = 60.0) -> Iterator[Obligation]:
+    """Everything that must be proven for the clauses of a run, and witnesses that its preconditions can be met."""
+    aim = Aim.REFUTE if group else Aim.GOAL
+    for position, path in enumerate(run.paths(), 1):
+        name = f"{label}path {position}"
+        if not group:
+            yield _witness(run, path, name, timeout)
+            if path.routine:
+                yield Obligation(f"{name}: routine", Aim.GOAL, _query(run, [], path.routine_goal(), timeout))
+        for duty in path.duties:
+            is_clause = duty.name in run.clauses
+            if group and not is_clause:
+                continue
+            yield Obligation(
+                f"{name}: {duty.name}",
+                aim,
+                _query(run, duty.hypotheses, duty.goal, timeout),
+                _Replay(run, duty.name) if is_clause else None,
+                spurious_possible=not isinstance(run.theory, IEEE),
+                group=group,
+            )
+
+
+def lemma(
+    name: str, hypotheses: Sequence[z3.BoolRef], goal: z3.BoolRef, solver: str = "z3", timeout: float = 60.0
+) -> Obligation:
+    """A statement over free variables; nothing to replay."""
+    return Obligation(name, Aim.GOAL, Query(_script(hypotheses, goal), solver, timeout))
+
+
+def script_witness(name: str, hypotheses: Sequence[z3.BoolRef], timeout: float = 60.0) -> Obligation:
+    """The hypotheses of a lemma can be met at once."""
+    return Obligation(name, Aim.WITNESS, Query(_script(hypotheses, None), "z3", timeout), _lemma_witness)
+
+
+def _lemma_witness(model: Model) -> Replay:
+    return Replay(True, dict(model), {}, "the hypotheses of the lemma", "a model of free variables: nothing to run")
+
+
+def _witness(run: Run, path: Path, name: str, timeout: float) -> Obligation:
+    """The facts of a path can hold together: in the actual run of an example that takes it, else in some model."""
+    actual = (follow(path.recipes, path.facts, _numbers(run, example)) for example in run.examples)
+    equations = next((found for found in actual if found is not None), [])
+    return Obligation(
+        f"{name}: witness",
+        Aim.WITNESS,
+        Query(_script([*path.facts, *equations], None), _solver(run), timeout, _names(run)),
+        _Replay(run, ""),
+        spurious_possible=not isinstance(run.theory, IEEE),
+    )
+
+
+def _numbers(run: Run, example: Mapping[str, Any]) -> dict[str, Value]:
+    """The elements of an example by the solver's names."""
+    found: dict[str, Value] = {}
+    for name, kind in run.inputs.items():
+        members = example[name] if isinstance(example[name], list | tuple) else [example[name]]
+        elements = [item for member in members if hasattr(member, "dtype") for item in np.ravel(member)]
+        for constant, element in zip(kind.names(name), elements, strict=True):
+            value = number(element)
+            if value is not None:
+                found[constant] = value
+    return found
+
+
+def _names(run: Run) -> tuple[str, ...]:
+    return tuple(constant for name, kind in run.inputs.items() for constant in kind.names(name))
+
+
+def _solver(run: Run) -> str:
+    return "bitwuzla" if isinstance(run.theory, IEEE) else "z3"
+
+
+def _query(run: Run, hypotheses: Sequence[z3.BoolRef], goal: z3.BoolRef, timeout: float) -> Query:
+    return Query(_script(hypotheses, goal), _solver(run), timeout, _names(run))
+
+
+def _script(hypotheses: Sequence[z3.BoolRef], goal: z3.BoolRef | None) -> str:
+    """SMT-LIB text that is unsatisfiable if the hypotheses imply the goal."""
+    solver = z3.Solver()
+    solver.add(*hypotheses)
+    if goal is not None:
+        solver.add(z3.Not(goal))
+    return str(solver.to_smt2()).replace("(check-sat)\n", "")
+
+
+@dataclass(frozen=True)
+class _Replay:
+    """Run plain NumPy on a model: does it meet the preconditions, and what does the clause say?
+
+    ``clause`` empty means: a witness, all clauses of the run must hold.
+    """
+
+    run: Run
+    clause: str
+
+    def __call__(self, model: Model) -> Replay:
+        values = values_of(model, self.run.inputs)
+        arguments = {name: kind.concrete(name, values) for name, kind in self.run.inputs.items()}
+        first = judge(self.run, arguments, self.clause)
+        if first.confirmed or isinstance(self.run.theory, IEEE):
+            return first
+        return self._search(arguments) or first
+
+    def _search(self, centre: Mapping[str, Any]) -> Replay | None:
+        """Look for a confirmed input near the model, then anywhere."""
+        generator = random.Random(0)
+        for _ in range(NEIGHBOURS):
+            for arguments in (
+                {name: _near(value, generator) for name, value in centre.items()},
+                {name: kind.random(generator) for name, kind in self.run.inputs.items()},
+            ):
+                verdict = judge(self.run, arguments, self.clause)
+                if verdict.confirmed:
+                    return verdict
+        return None
+
+
+def judge(run: Run, arguments: Mapping[str, Any], clause: str) -> Replay:
+    """What NumPy does with these arguments, the run's replacements in place, and whether that breaks (or meets) the clause."""
+    inputs = {name: show(value) for name, value in arguments.items()}
+    wanted = (clause,) if clause else run.clauses
+    with np.errstate(all="ignore"), contracts.level("none"), contracts.interpreted(_replaced(run)):
+        try:
+            admitted = _meets_preconditions(run, arguments)
+            result = _call(run, arguments) if admitted else None
+            broken = [
+                name
+                for name, condition in ((c.claim, c.condition) for c in clauses_of(run.function, wanted))
+                if admitted and not np.all(call_with(condition, {**arguments, "result": result}))
+            ]
+        except (ArithmeticError, ValueError, TypeError) as error:
+            return Replay(False, inputs, {}, clause, f"NumPy raised {type(error).__name__}: {error}")
+    if not admitted:
+        return Replay(False, inputs, {}, clause, "the input does not meet the preconditions")
+    outputs = {"result": show(result)}
+    if clause:
+        return Replay(bool(broken), inputs, outputs, clause, "" if broken else "NumPy keeps the clause on this input")
+    return Replay(not broken, inputs, outputs, ", ".join(wanted), f"breaks {', '.join(broken)}" if broken else "")
+
+
+def search(run: Run, clause: str, tries: int = 20_000, seed: int = 0) -> Exhaustion:
+    """Look for an input on which the clause fails, among random ones: refutes a must-fail twin, proves nothing."""
+    generator = random.Random(seed)
+    for count in range(1, tries + 1):
+        verdict = judge(run, {name: kind.random(generator) for name, kind in run.inputs.items()}, clause)
+        if verdict.confirmed:
+            return Exhaustion(count, verdict)
+    return Exhaustion(tries, None)
+
+
+def exhaust(run: Run, clause: str, inputs: Iterable[Mapping[str, Any]]) -> Exhaustion:
+    """Try every input; the first on which the clause fails is the counterexample."""
+    count = 0
+    for arguments in inputs:
+        count += 1
+        verdict = judge(run, arguments, clause)
+        if verdict.confirmed:
+            return Exhaustion(count, verdict)
+    return Exhaustion(count, None)
+
+
+def _meets_preconditions(run: Run, arguments: Mapping[str, Any]) -> bool:
+    conditions: list[Callable[..., Any]] = [clause.condition for clause in contracts.preconditions(run.function)]
+    if run.domain is not None:
+        conditions.append(run.domain)
+    return all(np.all(call_with(condition, arguments)) for condition in conditions)
+
+
+def _call(run: Run, arguments: Mapping[str, Any]) -> Any:
+    return run.replaced.get(run.function, contracts.bare(run.function))(**arguments)
+
+
+def _replaced(run: Run) -> contracts.Interpreter:
+    """Call inner functions as they are, but those that the run replaces."""
+
+    def call(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return run.replaced.get(function, contracts.bare(function))(*args, **kwargs)
+
+    return call
+
+
+def _near(value: Any, generator: random.Random) -> Any:
+    """The same value with some elements moved by a few units in the last place."""
+    if isinstance(value, list):
+        return [_near(item, generator) for item in value]
+    if not hasattr(value, "dtype"):
+        return value
+    moved = np.array(value)
+    flat = moved.reshape(-1)
+    for i in range(flat.size):
+        for _ in range(generator.choice((0, 0, 1, 2, 5))):
+            flat[i] = np.nextafter(flat[i], flat.dtype.type(generator.choice((np.inf, -np.inf))))
+    return moved if np.ndim(value) else moved.dtype.type(moved)

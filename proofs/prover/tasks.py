@@ -1,0 +1,184 @@
+"""What is done in worker processes: build obligations, ask a solver, replay models, try every input.
+
+Obligations hold closures and are never sent between processes: whoever needs one builds it again from the claim's id.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from proofs.prover.cache import Cache, key_of
+from proofs.prover.claims import (
+    Aim,
+    Claim,
+    Confirmation,
+    Exhaustion,
+    Model,
+    Obligation,
+    Query,
+    Replay,
+    Twin,
+    registry_at,
+)
+from proofs.prover.evidence import Answer, Asked
+from proofs.prover.files import write_atomically
+from proofs.prover.pool import described
+from proofs.prover.solvers import Solved, solve, version
+
+EXPECTED_ANSWER = {Aim.GOAL: "unsat", Aim.WITNESS: "sat", Aim.REFUTE: "sat"}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a worker finds a claim (or one of its twins, by group), and where it leaves things."""
+
+    source: str
+    claim: str
+    group: str
+    build: Path
+    cache: Path | None
+    timeout: float | None
+
+    @property
+    def owner(self) -> Claim | Twin:
+        """The claim itself, or the twin."""
+        claim = registry_at(self.source)[self.claim]
+        return next(twin for twin in claim.twins if twin.group == self.group) if self.group else claim
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the SMT-LIB files."""
+        folder = self.build / "smt2" / slug(self.claim)
+        return folder / slug(self.group) if self.group else folder
+
+
+def first_suffices(claim: Claim, group: str) -> bool:
+    """Whether one confirmed counterexample settles a group, so that the rest need not be asked."""
+    return bool(group) or claim.verb == "refute"
+
+
+def build(place: Place) -> list[Asked]:
+    """Build the obligations, write their files, and answer from the cache what it knows, with a replay."""
+    claim = registry_at(place.source)[place.claim]
+    cache = Cache(place.cache)
+    settled: set[str] = set()
+    every: list[Asked] = []
+    for number, obligation in enumerate(_obligations(place), 1):
+        asked = _asked(place, number, obligation)
+        known = None if asked.group in settled else cache.get(asked.key)
+        if known is not None:
+            asked = answered(asked, known, cached=True)
+            if asked.answer is Answer.SAT and obligation.replay is not None:
+                asked = replayed(asked, _replay(obligation, known.model))
+        if asked.confirmed and first_suffices(claim, asked.group):
+            settled.add(asked.group)
+        every.append(asked)
+    _sweep(place.folder, {Path(asked.file).name for asked in every})
+    return every
+
+
+def ask(query: Query, cache: Path | None) -> Solved:
+    """Answer one query and keep the answer."""
+    started = time.monotonic()
+    solved = replace(solve(query), seconds=round(time.monotonic() - started, 3))
+    Cache(cache).put(key_of(query), solved)
+    return solved
+
+
+def replay(place: Place, models: Mapping[int, tuple[str, Model]]) -> dict[int, Replay | str]:
+    """Replay models of obligations given by position; the key makes sure that it is still the same query."""
+    found: dict[int, Replay | str] = {}
+    for index, obligation in enumerate(_obligations(place)):
+        if index in models:
+            key, model = models[index]
+            same = key_of(obligation.query) == key
+            found[index] = _replay(obligation, model) if same else "PROVER FAULT: it was built differently this time"
+        if len(found) == len(models):
+            break
+    return found
+
+
+def exhaust(place: Place) -> Exhaustion:
+    """Try every input."""
+    assert place.owner.exhaust is not None
+    return place.owner.exhaust()
+
+
+def confirm(place: Place) -> Confirmation:
+    """Let CrossHair follow every path."""
+    assert place.owner.confirm is not None
+    return place.owner.confirm(place.cache)
+
+
+def answered(asked: Asked, solved: Solved, cached: bool = False) -> Asked:
+    """The obligation with its answer."""
+    return replace(
+        asked,
+        answer=solved.answer,
+        model=solved.model if solved.answer is Answer.SAT else None,
+        detail=solved.detail,
+        seconds=solved.seconds,
+        cached=cached,
+    )
+
+
+def replayed(asked: Asked, outcome: Replay | str) -> Asked:
+    """The obligation with what the replay said, or why there was none."""
+    return replace(asked, trouble=outcome) if isinstance(outcome, str) else replace(asked, replay=outcome)
+
+
+def slug(text: str) -> str:
+    """A file name that reads like the text."""
+    return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-.")[:80] or "unnamed"
+
+
+def _obligations(place: Place) -> Iterator[Obligation]:
+    assert place.owner.build is not None
+    obligations: Iterable[Obligation] = place.owner.build()
+    for obligation in obligations:
+        limit = obligation.query.timeout if place.timeout is None else place.timeout
+        yield replace(
+            obligation,
+            group=place.group or obligation.group,
+            query=replace(obligation.query, timeout=limit),
+        )
+
+
+def _asked(place: Place, number: int, obligation: Obligation) -> Asked:
+    query = obligation.query
+    path = place.folder / f"{number:03d}-{slug(obligation.name)}.smt2"
+    header = (
+        f"; claim {place.claim}{f', {obligation.group}' if obligation.group else ''}\n"
+        f"; {' '.join(obligation.name.split())}\n"
+        f"; expected: {EXPECTED_ANSWER[obligation.aim]}, asked of {query.solver} {version(query.solver)}\n"
+    )
+    write_atomically(path, f"{header}{query.smt2.rstrip()}\n(check-sat)\n")
+    return Asked(
+        name=obligation.name,
+        aim=obligation.aim,
+        group=obligation.group,
+        query=query,
+        key=key_of(query),
+        file=path.relative_to(place.build).as_posix(),
+        replayable=obligation.replay is not None,
+        spurious_possible=obligation.spurious_possible,
+    )
+
+
+def _replay(obligation: Obligation, model: Model) -> Replay | str:
+    assert obligation.replay is not None
+    try:
+        return obligation.replay(model)
+    except Exception as error:
+        return f"the replay failed: {described(error)}"
+
+
+def _sweep(folder: Path, keep: set[str]) -> None:
+    """Remove the files of obligations that the claim no longer has."""
+    for path in folder.glob("*.smt2"):
+        if path.name not in keep:
+            path.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""NumPy on symbolic numbers: the shipped functions, read as formulas."""

@@ -1,0 +1,125 @@
+"""The NumPy functions of the dialect, on symbolic arrays. Whatever is not here raises."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import z3
+
+from proofs.symbolic.array import BOOL, SymbolicArray, _elementwise, apply_ufunc, common_theory, lift
+from proofs.symbolic.theory import Unsupported, conjunction, disjunction
+
+
+def _where(condition: Any, left: Any, right: Any) -> SymbolicArray:
+    theory = common_theory((condition, left, right))
+    chosen = [lift(theory, value) for value in (left, right)]
+    dtype = np.result_type(
+        *(_dtype_or_scalar(value, array) for value, array in zip((left, right), chosen, strict=True))
+    )
+    branches = [
+        lift(theory, dtype.type(value)) if array.weak and not isinstance(value, SymbolicArray) else array.astype(dtype)
+        for value, array in zip((left, right), chosen, strict=True)
+    ]
+    mask = lift(theory, condition)
+    return SymbolicArray(_elementwise(theory.where, mask.elements, *(b.elements for b in branches)), dtype, theory)
+
+
+def _dtype_or_scalar(value: Any, array: SymbolicArray) -> Any:
+    """What np.result_type needs: weak Python numbers as themselves."""
+    if array.weak is not None:
+        return value if not isinstance(value, SymbolicArray) else array.weak(0)
+    return array.dtype
+
+
+def _fold_bool(operation: Callable[[Iterable[z3.BoolRef]], z3.BoolRef], array: Any, axis: Any = None) -> SymbolicArray:
+    if axis is not None:
+        raise Unsupported("np.all and np.any along an axis are outside the dialect")
+    if array.dtype != BOOL:
+        raise Unsupported("np.all and np.any of anything but truth values are outside the dialect")
+    return SymbolicArray(operation(array.elements.ravel()), BOOL, array.theory)
+
+
+def _all(array: Any, axis: Any = None) -> SymbolicArray:
+    return _fold_bool(conjunction, array, axis)
+
+
+def _any(array: Any, axis: Any = None) -> SymbolicArray:
+    return _fold_bool(disjunction, array, axis)
+
+
+def _reduce(ufunc: np.ufunc, array: Any, axis: Any = None, start: tuple[SymbolicArray, ...] = ()) -> SymbolicArray:
+    """Reduction of a flat array from left to right, as NumPy does below 8 elements."""
+    flat = array.ravel()
+    if axis is not None or flat.size == 0:
+        raise Unsupported(f"np.{ufunc.__name__}.reduce along an axis or of nothing is outside the dialect")
+    if flat.size >= 8:
+        raise Unsupported("NumPy's order of summation beyond 7 elements is outside the dialect")
+    result: SymbolicArray = functools.reduce(lambda a, b: apply_ufunc(array.theory, ufunc, (a, b)), [*start, *flat])
+    return result
+
+
+def _sum(array: Any, axis: Any = None) -> SymbolicArray:
+    if array.dtype.kind in "iu":
+        array = array.astype(np.promote_types(array.dtype, np.dtype(array.dtype.kind + "8")))
+    zero = lift(array.theory, array.dtype.type(0))
+    if array.size == 0:
+        return zero
+    if array.dtype == np.float16:
+        raise Unsupported("np.sum of float16 accumulates in float32: outside the dialect")
+    if array.ndim > 1:
+        raise Unsupported(
+            "np.sum of several dimensions adds in the order of the memory: outside the dialect, ravel first"
+        )
+    return _reduce(np.add, array, axis, (zero,))  # not the first element: the sum of negative zeros is positive
+
+
+def _max(array: Any, axis: Any = None) -> SymbolicArray:
+    return _reduce(np.maximum, array, axis)
+
+
+def _min(array: Any, axis: Any = None) -> SymbolicArray:
+    return _reduce(np.minimum, array, axis)
+
+
+def _joined(function: Callable[..., Any]) -> Callable[..., SymbolicArray]:
+    def join(arrays: Any, axis: int = 0) -> SymbolicArray:
+        theory = common_theory(arrays)
+        parts = [lift(theory, array) for array in arrays]
+        dtype = np.result_type(*(part.dtype for part in parts))
+        return SymbolicArray(function([part.astype(dtype).elements for part in parts], axis=axis), dtype, theory)
+
+    return join
+
+
+def _shaped(function: Callable[..., Any]) -> Callable[..., SymbolicArray]:
+    """A function that only moves elements."""
+
+    def move(array: Any, *args: Any, **kwargs: Any) -> SymbolicArray:
+        return SymbolicArray(function(array.elements, *args, **kwargs), array.dtype, array.theory)
+
+    return move
+
+
+FUNCTIONS: dict[Any, Callable[..., Any]] = {
+    np.where: _where,
+    np.all: _all,
+    np.any: _any,
+    np.sum: _sum,
+    np.max: _max,
+    np.min: _min,
+    np.amax: _max,
+    np.amin: _min,
+    np.concatenate: _joined(np.concatenate),
+    np.stack: _joined(np.stack),
+    np.ravel: _shaped(np.ravel),
+    np.reshape: _shaped(np.reshape),
+    np.transpose: _shaped(np.transpose),
+    np.shape: lambda array: array.shape,
+    np.ndim: lambda array: array.ndim,
+    np.size: lambda array: array.size,
+    np.zeros_like: lambda array: np.zeros(array.shape, array.dtype),
+    np.ones_like: lambda array: np.ones(array.shape, array.dtype),
+}

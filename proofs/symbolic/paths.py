@@ -1,0 +1,253 @@
+"""One run of a function on symbolic numbers, and all the runs that its branches make possible.
+
+Python takes one side of an ``if``; a symbolic condition has two. The function is therefore run again for every combination of
+answers, each run being a `Path`: the answers given, the facts that hold on it by definition of the operations, and what has
+to be proven for the run to mean anything (ranges, preconditions of inner calls).
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+import z3
+
+from proofs.symbolic.shadow import Recipe
+
+MOST_PATHS = 4096
+QUICK_CHECK = 200_000  # z3 resource units: deterministic, about a tenth of a second
+
+
+class Dead(Exception):
+    """This path cannot happen, or lies outside the preconditions."""
+
+
+@dataclass(frozen=True)
+class Duty:
+    """Something that must be proven on a path: ``goal`` from the hypotheses."""
+
+    name: str
+    goal: z3.BoolRef
+    hypotheses: tuple[z3.BoolRef, ...]
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call of a contracted function on a path."""
+
+    function: str
+    arguments: dict[str, Any]
+    result: Any
+
+
+@dataclass
+class Path:
+    """Facts, decisions and duties of one run; ``answers`` are given to the first conditions that can go either way."""
+
+    answers: Sequence[bool] = ()
+    facts: list[z3.BoolRef] = field(default_factory=list)
+    taken: list[bool] = field(default_factory=list)
+    duties: list[Duty] = field(default_factory=list)
+    routine: list[tuple[int, z3.BoolRef]] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+    recipes: list[tuple[z3.ExprRef, Recipe]] = field(default_factory=list)
+    grids: dict[int, int] = field(default_factory=dict)
+    powers_of_two: set[int] = field(default_factory=set)
+    assuming: bool = False
+    memory: dict[Any, Any] = field(default_factory=dict)
+    _names: int = 0
+    _solver: z3.Solver | None = None
+    _known_to_solver: int = 0
+
+    def fresh(self, stem: str) -> str:
+        """A name that no other term of this path has; the same in every run."""
+        self._names += 1
+        return f"{stem}!{self._names}"
+
+    def variable(self, stem: str, recipe: Recipe) -> z3.ArithRef:
+        """A new real variable, and how NumPy computes it."""
+        variable = z3.Real(self.fresh(stem))
+        self.recipes.append((variable, recipe))
+        return variable
+
+    def assume(self, fact: z3.BoolRef) -> None:
+        """Add what is true by definition, or by a proven contract."""
+        self.facts.append(fact)
+
+    def decide(self, condition: z3.BoolRef) -> bool:
+        """The answer that this run gives to a condition; both answers get a run if both can happen."""
+        condition = z3.simplify(condition)
+        if z3.is_true(condition) or z3.is_false(condition):
+            return z3.is_true(condition)
+        for side in (condition, z3.Not(condition)):  # facts may have come since it was last asked
+            self.memory.pop(("not shown", side.get_id()), None)
+        if self.shown(condition):
+            return True
+        if self.shown(z3.Not(condition)):
+            return False
+        answer = self.answers[len(self.taken)] if len(self.taken) < len(self.answers) else True
+        self.taken.append(answer)
+        self.assume(condition if answer else z3.Not(condition))
+        return answer
+
+    def holds(self, condition: z3.BoolRef) -> bool:
+        """Whether a quick check shows that the facts imply the condition. ``False`` means: not shown, then or earlier."""
+        failed = ("not shown", condition.get_id())
+        if failed in self.memory:
+            return False
+        if self._solver is None:
+            self._solver = z3.SimpleSolver()
+            self._solver.set("rlimit", QUICK_CHECK)
+        for fact in self.facts[self._known_to_solver :]:
+            self._solver.add(self._linear(fact))
+        self._known_to_solver = len(self.facts)
+        self._solver.push()
+        try:
+            self._solver.add(z3.Not(self._linear(condition)))
+            if self._solver.check() == z3.unsat:
+                return True
+            self.memory[failed] = condition
+            return False
+        finally:
+            self._solver.pop()
+
+    def _linear(self, statement: z3.BoolRef) -> z3.BoolRef:
+        """The statement with a variable for each product: a quick check would get lost in them."""
+        pairs = []
+        for product in _products(statement):
+            key = ("product", product.get_id())
+            if key not in self.memory:
+                self.memory[key] = (product, z3.FreshReal("product"))
+            pairs.append(self.memory[key])
+        return z3.substitute(statement, *pairs)
+
+    def shown(self, condition: z3.BoolRef) -> bool:
+        """Whether a quick check shows the condition; if so, it becomes a duty to be proven for the record."""
+        holds = self.holds(condition)
+        if holds:
+            self.require(condition)
+        return holds
+
+    def require(self, condition: z3.BoolRef) -> None:
+        """A routine duty (a precondition, a range, an exact sum): proven from the facts so far, together with its like."""
+        self.routine.append((len(self.facts), condition))
+        self.assume(condition)
+
+    def owe(self, name: str, goal: z3.BoolRef) -> None:
+        """Note a duty under the facts known now."""
+        self.duties.append(Duty(name, goal, tuple(self.facts)))
+
+    def stay(self, condition: z3.BoolRef) -> None:
+        """A routine duty that nothing later relies on: an intermediate value is in the range of its format."""
+        self.routine.append((len(self.facts), condition))
+
+    def routine_goal(self) -> z3.BoolRef:
+        """All routine duties as one statement: each from the facts before it."""
+        goal = z3.BoolVal(True)
+        position = len(self.facts)
+        for known, condition in reversed(self.routine):
+            while position > known:
+                position -= 1
+                goal = z3.Implies(self.facts[position], goal)
+            goal = z3.And(condition, goal)
+        while position > 0:
+            position -= 1
+            goal = z3.Implies(self.facts[position], goal)
+        return goal
+
+    def prove(
+        self,
+        name: str,
+        goal: z3.BoolRef,
+        using: Sequence[z3.BoolRef] | None = None,
+        forgetting: Sequence[z3.ExprRef] = (),
+    ) -> z3.BoolRef:
+        """Cut: prove ``goal`` on its own, from chosen facts, then go on with it as a fact.
+
+        ``forgetting`` replaces terms by variables in this proof: what holds for any value holds for theirs.
+        """
+        hypotheses = tuple(self.facts if using is None else using)
+        known = {fact.get_id() for fact in self.facts}
+        if any(fact.get_id() not in known for fact in hypotheses):
+            raise ValueError(f"cut {name!r} uses what is not a fact of its path")
+        pairs = [(term, _variable_like(term, f"{name}!{i}")) for i, term in enumerate(forgetting)]
+        self.duties.append(
+            Duty(name, z3.substitute(goal, *pairs), tuple(z3.substitute(fact, *pairs) for fact in hypotheses))
+        )
+        self.assume(goal)
+        return goal
+
+    def facts_about(self, *terms: z3.ExprRef) -> list[z3.BoolRef]:
+        """The facts in which one of these terms stands."""
+        return [fact for fact in self.facts if any(_stands_in(term, fact) for term in terms)]
+
+    def last(self, function: str) -> Call:
+        """The last call of a contracted function, by its name."""
+        return next(call for call in reversed(self.calls) if call.function == function)
+
+
+def _products(term: z3.ExprRef) -> Iterator[z3.ExprRef]:
+    """The products of variables in a term, the outermost of each."""
+    seen: set[int] = set()
+    pending = [term]
+    while pending:
+        part = pending.pop()
+        if part.get_id() in seen:
+            continue
+        seen.add(part.get_id())
+        if z3.is_mul(part) and sum(not z3.is_rational_value(factor) for factor in part.children()) > 1:
+            yield part
+        else:
+            pending += part.children()
+
+
+def _stands_in(term: z3.ExprRef, fact: z3.BoolRef) -> bool:
+    return not z3.eq(z3.substitute(fact, (term, z3.FreshConst(term.sort()))), fact)
+
+
+def _variable_like(term: z3.ExprRef, name: str) -> z3.ExprRef:
+    return z3.Const(name, term.sort())
+
+
+_current: ContextVar[Path | None] = ContextVar("path", default=None)
+
+
+def current() -> Path:
+    """The path that is being run."""
+    path = _current.get()
+    if path is None:
+        raise RuntimeError("symbolic numbers live inside a path: run the function through explore()")
+    return path
+
+
+@contextlib.contextmanager
+def on(path: Path) -> Iterator[Path]:
+    """Run what is inside on this path."""
+    token = _current.set(path)
+    try:
+        yield path
+    finally:
+        _current.reset(token)
+
+
+def explore(run: Callable[[], Any]) -> Iterator[tuple[Path, Any]]:
+    """Run a function on every path; dead ones are left out."""
+    pending: list[list[bool]] = [[]]
+    count = 0
+    while pending:
+        count += 1
+        if count > MOST_PATHS:
+            raise RuntimeError(f"more than {MOST_PATHS} paths: the function branches too much on data")
+        path = Path(answers=pending.pop())
+        try:
+            with on(path):
+                result = run()
+            alive = True
+        except Dead:
+            alive = False
+        pending += [[*path.taken[:k], False] for k in range(len(path.answers), len(path.taken))]
+        if alive:
+            yield path, result

@@ -1,0 +1,68 @@
+"""The run of real numbers behind a symbolic run: what each fresh variable is for one concrete input.
+
+Where a theory brings in a variable (a rounded result, a quotient, what a contract stands for), it leaves the recipe by
+which NumPy computes it. Following all recipes from a concrete input gives the values of the actual run; that they meet
+every fact of a path shows that the facts do not contradict one another, or NumPy.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import z3
+
+Value = Fraction | bool
+Values = Callable[[z3.ExprRef], Value | None]
+Recipe = Callable[[Values], Value | None]
+
+
+def follow(
+    recipes: list[tuple[z3.ExprRef, Recipe]], facts: list[z3.BoolRef], inputs: Mapping[str, Value]
+) -> list[z3.BoolRef] | None:
+    """Equations that give every variable its value in the run on these inputs; ``None`` if a fact does not hold there."""
+    known = [(_constant(name, value), _term(value)) for name, value in inputs.items()]
+
+    def value_of(term: z3.ExprRef) -> Value | None:
+        return _value(z3.simplify(z3.substitute(term, *known)))
+
+    for variable, recipe in recipes:
+        value = recipe(value_of)
+        if value is not None:
+            known.append((variable, _term(value)))
+    if any(value_of(fact) is False for fact in facts):
+        return None
+    return [variable == value for variable, value in known]
+
+
+def square_root(x: Value | None) -> Fraction | None:
+    """The root of a number that has a rational one."""
+    if x is None or x < 0:
+        return None
+    number = Fraction(x)
+    over, under = math.isqrt(number.numerator), math.isqrt(number.denominator)
+    return Fraction(over, under) if (over * over, under * under) == (number.numerator, number.denominator) else None
+
+
+def number(value: Any) -> Value | None:
+    """A NumPy scalar as an exact number."""
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    return Fraction(float(value)) if np.isfinite(value) else None
+
+
+def _constant(name: str, value: Value) -> z3.ExprRef:
+    return z3.Bool(name) if isinstance(value, bool) else z3.Real(name)
+
+
+def _term(value: Value) -> z3.ExprRef:
+    return z3.BoolVal(value) if isinstance(value, bool) else z3.Q(value.numerator, value.denominator)
+
+
+def _value(term: z3.ExprRef) -> Value | None:
+    if z3.is_true(term) or z3.is_false(term):
+        return z3.is_true(term)
+    return Fraction(term.as_fraction()) if z3.is_rational_value(term) else None
