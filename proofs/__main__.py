@@ -19,10 +19,11 @@ from proofs.prover.recheck import Opinion
 from proofs.prover.recheck import recheck as ask_again
 from proofs.prover.run import SOURCE, Outcome, Settings
 from proofs.prover.run import run as run_claims
+from proofs.prover.sources import source_hash
 
 CORES = os.cpu_count() or 1
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="Prove the reference, and say what is proven.")
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True, help="Prove the reference, and say what is proven.")
 
 Select = Annotated[list[str] | None, typer.Argument(metavar="[SELECT]...", help="Rows or claim ids; all by default.")]
 Jobs = Annotated[int, typer.Option(min=1, help="Processes at once.")]
@@ -58,7 +59,7 @@ def run(
     except (LookupError, ValueError) as error:
         terminal.complain(str(error).strip("'\""))
         raise typer.Exit(2) from None
-    report = reports.make(outcome, surprises)
+    report = reports.make(outcome, surprises, contracts=claims == SOURCE)
     path = reports.write(report, build)
     for line in terminal.summary(outcome, surprises):
         screen.show(line)
@@ -101,7 +102,7 @@ def explain(claim: str, build: Build = Path("build")) -> None:
     if found is None:
         terminal.complain(f"the last run knew no claim {claim}")
         raise typer.Exit(2)
-    for line in terminal.explanation(found, report, report["source"] != reports.source_hash()):
+    for line in terminal.explanation(found, report, report["source"] != source_hash()):
         print(line)
 
 

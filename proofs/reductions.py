@@ -28,6 +28,7 @@ from reference.reductions import (
     divides_exactly,
     fold,
     power_of_two_at_most,
+    scale,
     scale_by,
     squares_exactly,
     sum_of_squares,
@@ -365,8 +366,40 @@ for dtype in FLOATS:
         bound="n <= 4, lists of up to 3",
         runs=functools.partial(each_list, dtype, squares_run),
         rests_on=PIECE_CLAIMS,
+        assumes=["ROUNDING"],
         twins=[
             sampled_twin("float32", "accumulates in float32", pair, "RED-11", {sum_of_squares: _float32_squares}),
             sampled_twin("exact", "takes every sum for exact", pair, "RED-11", {sum_of_squares: _unscaled_squares}),
         ],
+    )
+
+
+def scale_run(arrays: Arrays) -> Run:
+    """scale on a list of these shapes."""
+    return Run(
+        scale,
+        {"arrays": arrays},
+        Rounded(),
+        uses={power_of_two_at_most: "contract"},
+        examples=[{"arrays": example(arrays)}],
+    )
+
+
+def _scale_by_first(arrays: Any) -> Any:
+    return power_of_two_at_most(np.where(arrays[0][0] != 0, np.abs(arrays[0][0]), 1).astype(np.float64))
+
+
+for dtype in FLOATS:
+    name = np.dtype(dtype).name
+    pair = scale_run(Arrays((Array(dtype, (2,)),)))
+    prove(
+        "RED-20",
+        scale,
+        variant=name,
+        theory=f"Rounded({name})",
+        bound="n <= 4, lists of up to 3",
+        runs=functools.partial(each_list, dtype, scale_run),
+        rests_on=("RED-1", "RED-2"),
+        assumes=["ROUNDING"],
+        twins=[sampled_twin("first", "looks at the first element only", pair, "RED-20", {scale: _scale_by_first})],
     )

@@ -54,6 +54,9 @@ Array = npt.NDArray[np.floating[Any]]
 WITHIN_MARGIN = 2.0**-49  # relative: covers the error of the sum of squares and of the comparison
 SHRINK_MARGIN = 2.0**-47  # relative: what is scaled ends up clearly within, so clipping again changes nothing
 FAR_ABOVE = 2.0**-64
+MOST_RATIO = 2.0**65
+NORM_ERROR = Fraction(1, 1 << 51)
+LEAST_ACCURATE = 2.0**-1000
 MOST_TOTAL = 2.0**43  # no power sum of at most 2**40 terms exceeds it
 LEAST_SHRUNK = 1 - Fraction(1, 1 << 46)  # relative bounds of a clipped norm before it is rounded toward zero
 MOST_SHRUNK = 1 - Fraction(1, 1 << 48)
@@ -164,22 +167,33 @@ def global_norm(grads: Sequence[Array], norm_type: float = 2.0) -> Any:
     Raises: TypeError or ValueError naming the argument, the array and the element at fault.
     """
     norm = NORMS[norm_type]
-    return in_full(norm, norm.power_sum(grads))
+    total = norm.power_sum(grads)
+    return in_full(total.value, total.unit, norm)
 
 
 @require(
-    lambda total: is_power_of_two(total.unit) & (total.value >= 0) & np.isfinite(total.value),
-    lambda total: ValueError(f"total must be a power sum, got {total}"),
+    lambda value, unit: is_power_of_two(unit) & (value >= 0) & np.isfinite(value),
+    lambda value, unit: ValueError(f"value and unit must be a power sum and a power of two, got {value} and {unit}"),
 )
 @ensure("CLIP-8", lambda result: result >= 0)
-def in_full(norm: Norm, total: PowerSum | ScaledSquares) -> Any:
-    """The norm to which a power sum belongs; inf where it overflows.
+@ensure("CLIP-9", lambda result, value, unit, norm: _is_full(result, value, unit, norm))
+def in_full(value: Any, unit: Any, norm: Norm = NORMS[2.0]) -> Any:
+    """The norm to which a power sum belongs, root(value) · unit; inf where it overflows.
 
     Claims
         CLIP-8  prove  IEEE(float64)  all value >= 0 and unit  a number that is not negative, or inf: never NaN
+        CLIP-9  prove  Rounded(float64)  p = 2, unit <= 2**1000  within 2**-51 of the exact root, relatively, unless below 2**-1000
     """
     with np.errstate(over="ignore"):
-        return norm.root(total.value) * total.unit
+        return norm.root(value) * unit
+
+
+def _is_full(result: Any, value: Any, unit: Any, norm: Norm) -> Any:
+    if not np.isfinite(result):
+        return True
+    true = exact(value) * norm.power(exact(unit))
+    least, most = norm.power(exact(result) * (1 - NORM_ERROR)), norm.power(exact(result) * (1 + NORM_ERROR))
+    return (result < LEAST_ACCURATE) | ((least <= true) & (true <= most))
 
 
 @require(
@@ -244,10 +258,12 @@ def clip_by_global_norm(grads: Sequence[Array], max_norm: Any, norm_type: float 
     max_norm = as_float64(max_norm)
     total = norm.power_sum(grads)
     if is_within(total, max_norm, norm):
-        return Clipped(list(grads), in_full(norm, total))
+        return Clipped(list(grads), in_full(total.value, total.unit, norm))
     limit_unit = power_of_two_at_most(max_norm)
     factor = shrink_factor(total.value, max_norm / limit_unit, norm)
-    return Clipped([shrink(grad, total.unit, factor, limit_unit) for grad in grads], in_full(norm, total))
+    return Clipped(
+        [shrink(grad, total.unit, factor, limit_unit) for grad in grads], in_full(total.value, total.unit, norm)
+    )
 
 
 def _tight(dtype: Any) -> Fraction:
@@ -259,13 +275,18 @@ def _tight(dtype: Any) -> Fraction:
 def is_within(total: PowerSum | ScaledSquares, max_norm: Any, norm: Norm = NORMS[2.0]) -> Any:
     """Whether the exact norm is known to be at most max_norm.
 
-    total <= (max_norm / unit)**p, compared exactly where both sides are exact, else with a margin of 2**-49.
-
     Parameters: total, the power sum of at most 2**40 elements; max_norm, float64 scalar.
     """
     if max_norm * FAR_ABOVE >= total.unit:  # every norm is below 2**41 unit; what follows cannot overflow
         return True
-    ratio = max_norm / total.unit
+    return fits(total, max_norm / total.unit, norm)
+
+
+@require(
+    lambda ratio: ratio <= MOST_RATIO, lambda ratio: ValueError(f"ratio must be at most {MOST_RATIO}, got {ratio}")
+)
+def fits(total: PowerSum | ScaledSquares, ratio: Any, norm: Norm = NORMS[2.0]) -> Any:
+    """Whether total <= ratio**p for the exact total: compared exactly where both sides are, else with a margin of 2**-49."""
     short = norm.shorten(ratio)
     if total.exact & (short == ratio):
         return total.value <= norm.power(short)

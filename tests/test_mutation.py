@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from proofs.mutation import refute
 from proofs.mutation.mutants import Module
 from proofs.mutation.refute import sampled_functions, trial
 from reference import clipping, reductions
@@ -65,7 +66,8 @@ from proofs.symbolic.ieee import IEEE
 from proofs.symbolic.inputs import Array
 from reference.toy import clamp
 
-prove("TOY-1", clamp, theory="IEEE(float64)", bound="elementwise", runs=lambda: [("", Run(clamp, {"x": Array(np.float64)}, IEEE()))])
+run = Run(clamp, {"x": Array(np.float64)}, IEEE())
+prove("TOY-1", clamp, theory="IEEE(float64)", bound="elementwise", runs=lambda: [("", run)])
 __all__ = ["CLAIMS"]
 """
 
@@ -138,7 +140,7 @@ def test_a_diff_shows_the_one_line_that_changed() -> None:
 @pytest.mark.parametrize("module", [reductions, clipping])
 def test_the_reference_itself_keeps_its_contracts_on_a_few_inputs_of_each_kind(module: object) -> None:
     source = Path(str(module.__file__)).read_text(encoding="utf-8")  # type: ignore[attr-defined]
-    found = trial(module.__name__, source, tries=20)  # type: ignore[attr-defined]
+    found = trial(module.__name__, source, tries=5)  # type: ignore[attr-defined]
     assert sampled_functions(module)  # type: ignore[arg-type]
     assert found.refutation is None
     assert found.difference is None
@@ -150,6 +152,15 @@ def test_a_clause_of_the_original_refutes_a_mutant_and_names_the_input() -> None
     assert found.refutation is not None
     assert (found.refutation.how, found.refutation.what) == ("clause", "RED-2")
     assert found.refutation.inputs["x"].startswith("float64")
+
+
+def test_a_mutant_that_never_ends_is_refuted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(refute, "CALL_LIMIT", 0.2)
+    source = Path(reductions.__file__).read_text(encoding="utf-8")
+    endless = source.replace("while terms.size > 1:", "while terms.size > 0:")
+    found = trial(reductions.__name__, endless, {"tree_sum"}, tries=10)
+    assert found.refutation is not None
+    assert found.refutation.how == "hang"
 
 
 def test_a_contract_that_a_mutant_weakens_is_still_the_original_one() -> None:

@@ -133,6 +133,11 @@ def _divide(x: Any, y: Any) -> Any:
     return math.nan if x == 0 or math.isnan(x) else math.copysign(math.inf, x) * math.copysign(1.0, y)
 
 
+def _sqrt(x: Any) -> Any:
+    """CrossHair makes x concrete here: such a path can refute a clause but never confirm it."""
+    return math.nan if x < 0 else math.sqrt(x)
+
+
 def _absolute(x: Any) -> Any:
     return math.copysign(x, 1.0)
 
@@ -169,9 +174,9 @@ def _any(x: Any) -> ProtocolArray:
     return ProtocolArray([any(_as_array(x).values)], BOOL, ())
 
 
-def _max(x: Any) -> ProtocolArray:
-    array = _as_array(x)
-    return ProtocolArray([functools.reduce(_maximum, array.values)], array.dtype, ())
+def _sum(x: Any) -> ProtocolArray:
+    """In NumPy's order for fewer than 8 elements: one after the other."""
+    return ProtocolArray([functools.reduce(operator.add, _as_array(x).values)], FLOAT, ())
 
 
 UFUNCS: dict[str, tuple[Callable[..., Any], np.dtype[Any] | None]] = {
@@ -181,6 +186,7 @@ UFUNCS: dict[str, tuple[Callable[..., Any], np.dtype[Any] | None]] = {
     "divide": (_divide, None),
     "negative": (operator.neg, None),
     "absolute": (_absolute, None),
+    "sqrt": (_sqrt, None),
     "copysign": (math.copysign, None),
     "minimum": (_minimum, None),
     "maximum": (_maximum, None),
@@ -204,7 +210,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "where": _where,
     "all": _all,
     "any": _any,
-    "max": _max,
+    "sum": _sum,
     "ravel": ProtocolArray.ravel,
     "shape": operator.attrgetter("shape"),
     "ndim": operator.attrgetter("ndim"),

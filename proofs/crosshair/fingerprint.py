@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dis
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from fractions import Fraction
 from importlib.metadata import version
 from types import CodeType, FunctionType, ModuleType
@@ -12,8 +12,14 @@ from typing import Any
 
 from reference import contracts
 
-OURS = ("reference", "proofs", "tests")
-TOOLS = ("crosshair-tool", "z3-solver", "numpy")
+THEIRS = {
+    *sys.stdlib_module_names,
+    "numpy",
+    "icontract",
+    "crosshair",
+    "z3",
+}  # not followed: their versions stand for them
+TOOLS = ("crosshair-tool", "z3-solver", "numpy", "icontract")
 PLAIN = (int, float, complex, str, bytes, bool, type(None), Fraction)
 
 
@@ -54,7 +60,7 @@ class _Walk:
             yield from self.lines(contracts.bare(value))
         elif isinstance(value, FunctionType):
             yield from self._function(value)
-        elif isinstance(value, type) and _is_ours(value):
+        elif isinstance(value, type) and _is_followed(value.__module__):
             yield f"class {value.__qualname__}"
             for name, member in vars(value).items():
                 if not name.startswith("__") or isinstance(member, FunctionType):
@@ -64,14 +70,14 @@ class _Walk:
 
     def _function(self, function: FunctionType) -> Iterator[str]:
         yield f"function {function.__module__} {function.__qualname__}"
-        if not _is_ours(function):
+        if not _is_followed(function.__module__):
             return
         yield from self.lines((function.__defaults__, function.__kwdefaults__))
         for cell in function.__closure__ or ():
             yield from self.lines(cell.cell_contents)
         for code in _codes(function.__code__):
             yield f"code {code.co_code.hex()} {code.co_varnames} {code.co_names} {code.co_freevars}"
-            yield from (f"constant {item!r}" for item in code.co_consts if not isinstance(item, CodeType))
+            yield from (f"constant {_constant(item)}" for item in code.co_consts if not isinstance(item, CodeType))
             for name in sorted(_global_names(code) & set(function.__globals__)):
                 yield name
                 yield from self.lines(function.__globals__[name])
@@ -81,14 +87,18 @@ class _Walk:
         """What the code takes from modules of ours: ``module.name``."""
         for name in sorted(_global_names(code)):
             module = function.__globals__.get(name)
-            if isinstance(module, ModuleType) and module.__name__.partition(".")[0] in OURS:
+            if isinstance(module, ModuleType) and _is_followed(module.__name__):
                 for attribute in code.co_names:
                     if hasattr(module, attribute):
                         yield from self.lines((attribute, getattr(module, attribute)))
 
 
-def _is_ours(value: Callable[..., Any] | type) -> bool:
-    return (value.__module__ or "").partition(".")[0] in OURS or value.__module__ == "__main__"
+def _is_followed(module: str | None) -> bool:
+    return (module or "builtins").partition(".")[0] not in THEIRS
+
+
+def _constant(value: Any) -> str:
+    return f"frozenset {sorted(map(repr, value))}" if isinstance(value, frozenset) else repr(value)
 
 
 def _function_of(member: Any) -> Any:

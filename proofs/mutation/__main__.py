@@ -30,7 +30,7 @@ def mutate(
     check_fresh: Annotated[
         bool, typer.Option("--check-fresh", help="Run nothing; fail if results are missing or stale.")
     ] = False,
-    limit: Annotated[float, typer.Option(min=1, help="Seconds for the inputs of one mutant.")] = 60.0,
+    limit: Annotated[float, typer.Option(min=1, help="Seconds for the inputs of one mutant.")] = 600.0,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds for each query.")] = 20.0,
     prover_limit: Annotated[float, typer.Option(min=1, help="Seconds for the claims of one mutant.")] = 600.0,
     root: Annotated[Path, typer.Option(hidden=True, help="Folder of reference/ and proofs/.")] = ROOT,
@@ -107,7 +107,8 @@ def _summary(
         *(line for mutant in unexplained for line in _told(mutant, found[mutant])),
         *_open(found),
         *complaints,
-        f"{len(mutants)} mutants of {row.name}: {words['refuted']} refuted, {words['undecided']} noticed by a claim that is now undecided, "
+        f"{len(mutants)} mutants of {row.name}: {words['refuted']} refuted, "
+        f"{words['undecided']} noticed by a claim that is now undecided, "
         f"{words['survived']} survive ({len(unexplained)} of them unexplained), {words['not run']} not run.",
     ]
     return lines, bool(unexplained or complaints or words["not run"])

@@ -27,7 +27,7 @@ class Settings:
     """How to run: processes at once, seconds for the inputs of one mutant, and the prover's own settings."""
 
     jobs: int = 1
-    limit: float = 60.0
+    limit: float = 600.0
     cache: Path = Path(".proofgrad-cache")
     prover: reprove.Settings = field(default_factory=reprove.Settings)
 
@@ -68,6 +68,12 @@ def _search(row: Row, keys: Keys, mutants: Sequence[Mutant], settings: Settings,
     def done(mutant: Mutant) -> Callable[[Trial | Failure, float], None]:
         return lambda outcome, seconds: keep(mutant, {"key": keys.stage_1(mutant), **_tried(outcome)})
 
+    def unchanged(outcome: Trial | Failure, seconds: float) -> None:
+        if (found := _tried(outcome))["killed"]:
+            raise RuntimeError(f"the reference as it is breaks {found['what']} on an input: {found['inputs']}")
+
+    if mutants:
+        pool.submit(trial, row.module, keys.module.source, limit=settings.limit, done=unchanged)
     for mutant in mutants:
         concerned = keys.module.concerned(mutant.unit)
         pool.submit(trial, row.module, mutant.source, concerned, limit=settings.limit, done=done(mutant))
@@ -76,9 +82,7 @@ def _search(row: Row, keys: Keys, mutants: Sequence[Mutant], settings: Settings,
 
 def _tried(outcome: Trial | Failure) -> Json:
     if isinstance(outcome, Failure):
-        if not outcome.timed_out and "out of memory" not in outcome.text:
-            raise RuntimeError(f"the search for inputs failed: {outcome.text}")
-        return {"killed": True, "how": "hang", "what": outcome.text}
+        raise RuntimeError(f"the search for inputs failed: {outcome.text}")
     if outcome.refutation is None:
         return {"killed": False, "difference": outcome.difference}
     return {"killed": True, **asdict(outcome.refutation)}
@@ -94,15 +98,21 @@ def _prove(row: Row, keys: Keys, mutants: Sequence[Mutant], settings: Settings, 
         if claim.row == row.name and claim.verb != "refute"
     ]
 
+    def prover(source: str, chosen: Sequence[str]) -> reprove.Proofs:
+        return reprove.reprove(row.root, f"reference/{row.name}.py", source, chosen, settings.cache, settings.prover)
+
+    unchanged = prover(keys.module.source, [claim for claim, _ in claims])
+    if unchanged.fallen or unchanged.trouble:
+        fallen = ", ".join(unchanged.fallen) or unchanged.trouble
+        raise RuntimeError(f"not established for the reference as it is: {fallen}")
+
     def proofs(mutant: Mutant) -> Json:
         concerned = keys.module.concerned(mutant.unit)
         chosen = [claim for claim, function in claims if function in concerned]
         result: Json = {"key": keys.stage_2(mutant), "killed": False, "claims": {}}
         if not chosen:
             return result | {"trouble": "no claim is about a function that this change can reach"}
-        found = reprove.reprove(
-            row.root, f"reference/{row.name}.py", mutant.source, chosen, settings.cache, settings.prover
-        )
+        found = prover(mutant.source, chosen)
         fallen = {claim: {"verdict": verdict, "why": why} for claim, (verdict, why) in found.fallen.items()}
         return result | {"killed": bool(fallen or found.trouble), "claims": fallen, "trouble": found.trouble}
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import inspect
 import itertools
+import signal
 import types
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,13 +21,14 @@ from reference import contracts
 
 Function = Callable[..., Any]
 TRIES = 600  # inputs per function
+CALL_LIMIT = 5.0  # seconds of processor time, not of the clock: a busy machine makes no mutant hang
 
 
 @dataclass(frozen=True)
 class Refutation:
     """An input on which a mutant breaks a contract, or raises what the original does not."""
 
-    how: str  # "clause", "precondition" or "exception"
+    how: str  # "clause", "precondition", "exception" or "hang"
     what: str
     function: str
     inputs: Mapping[str, str]
@@ -46,6 +49,22 @@ class _BrokenContractError(Exception):
     def __init__(self, how: str, what: str) -> None:
         super().__init__(what)
         self.how = how
+
+
+@contextlib.contextmanager
+def _limited(seconds: float) -> Iterator[None]:
+    """Interrupt what uses more processor time."""
+
+    def interrupt(*_: object) -> None:
+        raise _BrokenContractError("hang", f"more than {seconds:g} s of processor time")
+
+    before = signal.signal(signal.SIGVTALRM, interrupt)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
 
 
 def load(name: str, source: str) -> types.ModuleType:
@@ -109,7 +128,7 @@ class _Judge:
             if not np.all(call_with(clause.condition, bind(original, (), dict(arguments)))):
                 raise ValueError(f"a sample of {original.__name__} breaks a precondition: {arguments}")
         try:
-            with contracts.interpreted(self._interpret):
+            with contracts.interpreted(self._interpret), _limited(CALL_LIMIT):
                 mutant(**arguments)
         except _BrokenContractError as broken:
             return broken.how, str(broken)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 FOLDERS = ("reference", "proofs")
+PAST = "ran past its limit"
 TOOTHLESS = ("twin ", "rests on ")  # reasons of UNDECIDED that say nothing about the claim's own obligations
 
 
@@ -30,7 +31,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Proofs:
-    """The verdicts on the row's claims with a mutant in place: those that fell, with the reason; or why there are none."""
+    """The verdicts on the row's claims with a mutant in place: those that fell, with the reason; or that it took too long."""
 
     fallen: dict[str, tuple[str, str]]
     trouble: str | None
@@ -47,13 +48,13 @@ def reprove(root: Path, path: str, source: str, claims: Sequence[str], cache: Pa
         (copy / path).write_text(source, encoding="utf-8")
         trouble = _run(copy, claims, cache, settings)
         fallen = _fallen(copy / "build" / "report.json", claims)
-    if fallen is None:
-        return Proofs({}, trouble or "the prover left no report", time.monotonic() - started)
-    return Proofs(fallen, trouble, time.monotonic() - started)
+    if fallen is None and not trouble.startswith(PAST):
+        raise RuntimeError(f"the prover left no report: {trouble}")
+    return Proofs(fallen or {}, trouble if fallen is None else None, time.monotonic() - started)
 
 
-def _run(copy: Path, claims: Sequence[str], cache: Path, settings: Settings) -> str | None:
-    """Run the prover in a process group of its own; what went wrong, if anything did."""
+def _run(copy: Path, claims: Sequence[str], cache: Path, settings: Settings) -> str:
+    """Run the prover in a process group of its own; what it said last on standard error."""
     command = [sys.executable, "-m", "proofs", "run", *claims, "--jobs", "1", "--build", "build"]
     command += ["--timeout", str(settings.query_timeout)]
     command += ["--claims", settings.source] if settings.source else []
@@ -75,11 +76,10 @@ def _run(copy: Path, claims: Sequence[str], cache: Path, settings: Settings) -> 
     try:
         _, errors = process.communicate(timeout=settings.limit)
     except subprocess.TimeoutExpired:
-        return f"ran past its limit of {settings.limit:g} s and was killed"
+        return f"{PAST} of {settings.limit:g} s and was killed"
     finally:
         _end(process)
-    lines = errors.strip().splitlines()
-    return lines[-1] if process.returncode not in (0, 1) and lines else None
+    return "".join(errors.strip().splitlines()[-1:])
 
 
 def _end(process: subprocess.Popen[str]) -> None:

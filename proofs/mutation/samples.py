@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from proofs.symbolic.inputs import random_floats
+from reference import clipping
 from reference.exactness import exact_sum_of_magnitudes, exact_sum_of_squares
 from reference.reductions import BLOCK, MOST_BOUND, MOST_EXPONENT, MOST_TERMS
 
@@ -97,7 +98,7 @@ def array_lists(generator: random.Random) -> Iterator[list[Any]]:
             [2.0, 1.0, 0.5],
         ):
             yield [np.array(values, dtype)]
-        for values in (
+        for extremes in (
             [info.max] * 4,
             [-info.max],
             [info.max, tiny],
@@ -106,7 +107,7 @@ def array_lists(generator: random.Random) -> Iterator[list[Any]]:
             [info.tiny, tiny],
             [1.0, -info.max],
         ):
-            yield [np.array(values, dtype)]
+            yield [np.array(extremes, dtype)]
         yield [np.array([3.0], dtype), np.array([4.0], dtype)]
         yield [np.array([], dtype), np.array([-2.0, 1.0], dtype)]
         yield [np.array(1.5, dtype), np.array([[1.0, 2.0]], dtype)]
@@ -116,13 +117,13 @@ def array_lists(generator: random.Random) -> Iterator[list[Any]]:
 
 def random_arrays(generator: random.Random, dtype: Any, count: int) -> list[Any]:
     """``count`` elements of one or of many scales, cut into 1 to 3 arrays; sometimes special values or equal ones."""
-    values = [dtype(value) for value in random_floats(generator, np.dtype(dtype), count)]
+    values: list[Any] = [dtype(value) for value in random_floats(generator, np.dtype(dtype), count)]
     if generator.random() < 0.2:
         values = [any_float(generator, dtype) for _ in values]
     if generator.random() < 0.1:
-        values = [generator.choice((1, -1)) * values[0] for _ in values]
-    cuts = sorted(generator.choices(range(count + 1), k=generator.randint(0, 2)))
+        values = [values[0] * generator.choice((1, -1)) for _ in values]
     flat = np.array(values, dtype)
+    cuts = sorted(generator.choices(range(count + 1), k=generator.randint(0, 2)))
     arrays = [flat[start:end] for start, end in itertools.pairwise([0, *cuts, count])]
     return [array.reshape(2, 2) if array.size == 4 and generator.random() < 0.2 else array for array in arrays]
 
@@ -218,7 +219,12 @@ def _long_lists(generator: random.Random) -> Iterator[Arguments]:
     for dtype in FLOATS:
         for count in (5, 65):
             yield {"arrays": random_arrays(generator, dtype, count)}
-    ends = np.ones(BLOCK + 2)
+
+
+def _blocks(generator: random.Random) -> Iterator[Arguments]:
+    """An array of more than one block that shows the block's ends."""
+    yield from _long_lists(generator)
+    ends = np.zeros(BLOCK + 2)
     ends[BLOCK - 1 :] = 3
     yield {"arrays": [ends]}
 
@@ -298,16 +304,49 @@ def _values(generator: random.Random) -> Iterator[Arguments]:
             yield {"grads": grads, "max_value": max_value}
 
 
-def _factors(generator: random.Random) -> Iterator[Arguments]:
+def _power_sums(generator: random.Random) -> Iterator[clipping.PowerSum]:
     while True:
-        total = abs(
-            np.float64(
-                generator.choice((any_float(generator), 4 * generator.random(), 2.0 ** generator.randint(-2, 41)))
+        value = generator.choice(
+            (
+                0.5,
+                2.0**43,
+                2.0 ** generator.randint(-1, 43),
+                math.ldexp(0.5 + generator.random() / 2, generator.randint(0, 43)),
             )
         )
-        limit = abs(np.float64(generator.choice((any_float(generator), 1 + generator.random(), 1.0))))
-        if total > 0 and limit > 0:
-            yield {"total": total, "limit": limit}
+        yield clipping.PowerSum(np.float64(value), np.bool_(generator.random() < 0.5), power_of_two(generator))
+
+
+def _norms(generator: random.Random) -> Iterator[Arguments]:
+    zero = clipping.PowerSum(np.float64(0), np.bool_(True), np.float64(1))
+    for total in itertools.chain([zero], _power_sums(generator)):
+        yield {"norm": clipping.NORMS[2.0], "total": total}
+
+
+def _decisions(generator: random.Random) -> Iterator[Arguments]:
+    for total in _power_sums(generator):
+        norm = _inside(float(np.sqrt(total.value)) * float(total.unit))
+        for max_norm in bounds_around(generator, Fraction(norm)):
+            yield {"total": total, "max_norm": np.float64(max_norm)}
+
+
+def _factors(generator: random.Random) -> Iterator[Arguments]:
+    for total in _power_sums(generator):
+        limit = generator.choice((1.0, math.nextafter(2.0, 0.0), 1.0 + generator.random(), 1.0 + generator.random()))
+        yield {"total": total.value, "limit": np.float64(limit)}
+
+
+def _shrinkings(generator: random.Random) -> Iterator[Arguments]:
+    """Elements at a common scale, factors near 1 and over their whole range, results at every scale."""
+    for arrays in array_lists(generator):
+        largest = max((float(np.max(np.abs(array))) for array in arrays if array.size), default=0.0) or 1.0
+        unit = np.ldexp(np.float64(1), int(np.frexp(largest)[1]) - 1)
+        near = float(unit) * 2.0 ** generator.randint(-3, 1)
+        limit_unit = generator.choice((unit, power_of_two(generator), np.float64(_inside(min(near, 2.0**1023)))))
+        factor = generator.choice(
+            (4.0, 1.0, 1.0 - 2.0**-48, 1.0 + 2.0**-52, 4 * (1 - generator.random()), 2.0**-30, SMALLEST)
+        )
+        yield {"grad": generator.choice(arrays), "unit": unit, "factor": np.float64(factor), "limit_unit": limit_unit}
 
 
 def _roundings(generator: random.Random) -> Iterator[Arguments]:
@@ -330,6 +369,8 @@ _GENERATORS: dict[str, Generator] = {
     "reductions.fold_exponents": _counts,
     "reductions.add": _pairs,
     "reductions.scale_by": _numbers_and_units,
+    "reductions.largest_magnitude": _lists,
+    "reductions.scale": _lists,
     "reductions.reproducible_sum": _lists,
     "reductions.sum_of_squares": _lists,
     "reductions.divides_exactly": _arrays_and_units,
@@ -337,13 +378,16 @@ _GENERATORS: dict[str, Generator] = {
     "clipping.clip_by_global_norm": _clips,
     "clipping.global_norm": _gradients,
     "clipping.clip_by_value": _values,
+    "clipping.in_full": _norms,
+    "clipping.is_within": _decisions,
     "clipping.shrink_factor": _factors,
+    "clipping.shrink": _shrinkings,
     "clipping.scale_toward_zero": _roundings,
 }
 _BEYOND: dict[str, Generator] = {
     "reductions.tree_sum": _long_vectors,
     "reductions.reproducible_sum": _long_lists,
-    "reductions.sum_of_squares": _long_lists,
+    "reductions.sum_of_squares": _blocks,
     "clipping.clip_by_global_norm": _clips_beyond,
     "clipping.global_norm": _gradients_beyond,
 }

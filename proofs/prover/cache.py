@@ -33,7 +33,9 @@ class Cache:
         """The answer kept under a key; a missing, damaged or foreign file is no answer."""
         content = self.read(key)
         try:
-            return None if content is None else Solved(Answer(content["answer"]), content["model"], "", content["seconds"])
+            return (
+                None if content is None else Solved(Answer(content["answer"]), content["model"], "", content["seconds"])
+            )
         except (ValueError, KeyError):
             return None
 

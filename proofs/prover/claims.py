@@ -50,7 +50,7 @@ class Replay:
 
 @dataclass(frozen=True)
 class Obligation:
-    """One query, and how its model is replayed."""
+    """One query, and how its model is replayed; without a ``clause`` it serves all that are built with it."""
 
     name: str
     aim: Aim
@@ -58,6 +58,7 @@ class Obligation:
     replay: Callable[[Model], Replay] | None = None
     spurious_possible: bool = False
     group: str = ""
+    clause: str = ""
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,10 @@ class Twin:
 
 @dataclass(frozen=True)
 class Claim:
-    """A statement about one function, in one theory, up to one bound."""
+    """A statement about one function, in one theory, up to one bound.
+
+    A claim about one more ``clause`` of a run is ``built_with`` the claim that runs it: they share obligations.
+    """
 
     id: str
     row: str
@@ -122,11 +126,13 @@ class Claim:
     assumes: tuple[str, ...] = ()
     twins: tuple[Twin, ...] = ()
     location: str = ""
+    clause: str = ""
+    built_with: str = ""
 
     def __post_init__(self) -> None:
         if self.verb not in VERBS:
             raise ValueError(f"claim {self.id}: the verb {self.verb!r} is none of {', '.join(VERBS)}")
-        proof = self.build or self.confirm
+        proof = self.build or self.confirm or self.built_with
         needed = {"prove": proof, "exhaust": self.exhaust, "refute": proof or self.exhaust}[self.verb]
         if needed is None:
             raise ValueError(f"claim {self.id} has nothing to {self.verb} with")
@@ -176,7 +182,8 @@ class Registry:
         wanted = {claim.id for claim in self if not words or claim.id in words or claim.row in words}
         pending = list(wanted)
         while pending:
-            rests = set(self[pending.pop()].rests_on) - wanted
+            claim = self[pending.pop()]
+            rests = {*claim.rests_on, *filter(None, (claim.built_with,))} - wanted
             wanted |= rests
             pending += rests
         return [claim for claim in self if claim.id in wanted]

@@ -24,6 +24,7 @@ def prove(
     runs: Runs,
     variant: str = "",
     twins: Iterable[Twin] = (),
+    also: Mapping[str, Iterable[Twin]] | None = None,
     lemmas: Callable[[], Iterable[Obligation]] | None = None,
     verb: str = "prove",
     statement: str = "",
@@ -31,30 +32,41 @@ def prove(
     rests_on: Iterable[str] = (),
     timeout: float = 60.0,
 ) -> Claim:
-    """Register the claim that a function keeps one of its clauses, proven by symbolic runs (and lemmas)."""
+    """Register the claim that a function keeps one of its clauses, proven by symbolic runs (and lemmas).
+
+    ``also`` are further clauses of the same runs, each with its twins: claims of their own that share the obligations.
+    """
+    further = dict(also or {})
 
     def build() -> Iterator[Obligation]:
         if lemmas is not None:
             yield from lemmas()
         for label, run in runs():
-            yield from obligations(dataclasses.replace(run, clauses=(clause,)), label, timeout=timeout)
+            yield from obligations(dataclasses.replace(run, clauses=(clause, *further)), label, timeout=timeout)
 
-    return CLAIMS.register(
-        Claim(
-            id=f"{clause}.{variant}" if variant else clause,
-            row=function.__module__.rpartition(".")[2],
-            function=f"{function.__module__}.{function.__name__}",
-            statement=statement or statement_of(function, clause),
-            verb=verb,
-            theory=theory,
-            bound=bound,
-            build=build,
-            rests_on=tuple(rests_on),
-            assumes=tuple(assumes),
-            twins=tuple(twins),
-            location=location_of(function, clause),
+    leader = f"{clause}.{variant}" if variant else clause
+    claims = [
+        CLAIMS.register(
+            Claim(
+                id=f"{name}.{variant}" if variant else name,
+                row=function.__module__.rpartition(".")[2],
+                function=f"{function.__module__}.{function.__name__}",
+                statement=statement or statement_of(function, name),
+                verb=verb,
+                theory=theory,
+                bound=bound,
+                build=build if name == clause else None,
+                rests_on=tuple(rests_on),
+                assumes=tuple(assumes),
+                twins=tuple(planted),
+                location=location_of(function, name),
+                clause=name,
+                built_with="" if name == clause else leader,
+            )
         )
-    )
+        for name, planted in ((clause, twins), *further.items())
+    ]
+    return claims[0]
 
 
 def exhaustive(

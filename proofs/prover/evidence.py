@@ -45,6 +45,7 @@ class Asked:
     file: str
     replayable: bool
     spurious_possible: bool
+    clause: str = ""
     answer: Answer = Answer.NOT_RUN
     detail: str = ""
     seconds: float = 0.0
@@ -57,6 +58,11 @@ class Asked:
     def confirmed(self) -> bool:
         """Whether the solver found a model and plain NumPy agreed."""
         return self.answer is Answer.SAT and self.replay is not None and self.replay.confirmed
+
+    @property
+    def refutes(self) -> bool:
+        """Whether the confirmed model is a counterexample, not a witness."""
+        return self.confirmed and self.aim is not Aim.WITNESS
 
 
 @dataclass(frozen=True)
@@ -111,7 +117,7 @@ class Result:
 def judge(claim: Claim, parts: Mapping[str, Part]) -> Result:
     """The verdict on a claim, as if all that it rests on were established; ``parts`` has the twins by group."""
     own = parts.get("", Part())
-    asked = tuple(item for item in own.asked if not item.group)
+    asked = tuple(item for item in own.asked if not item.group and item.clause in ("", claim.clause))
     own_part = replace(own, asked=asked)
     twins = {twin.name: _twin(twin, own, parts.get(twin.group, Part())) for twin in claim.twins}
     finding = _JUDGES[claim.verb](own_part)
@@ -205,7 +211,7 @@ _JUDGES = {"prove": _proved, "exhaust": _exhausted, "refute": _refuted}
 def _counterexample(part: Part) -> Replay | None:
     """The first confirmed input that breaks the clause."""
     for item in part.asked:
-        if item.aim is not Aim.WITNESS and item.confirmed:
+        if item.refutes:
             return item.replay
     offered = [source.counterexample for source in (part.exhaustion, part.confirmation) if source is not None]
     return next((replay for replay in offered if replay is not None and replay.confirmed), None)

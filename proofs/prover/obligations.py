@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,8 +29,8 @@ def obligations(run: Run, label: str = "", group: str = "", timeout: float = 60.
         name = f"{label}path {position}"
         if not group:
             yield _witness(run, path, name, timeout)
-            if path.routine:
-                yield Obligation(f"{name}: routine", Aim.GOAL, _query(run, [], path.routine_goal(), timeout))
+            for kind, goal in path.routine_goals():
+                yield Obligation(f"{name}: {kind}", Aim.GOAL, _query(run, [], goal, timeout, renamed=True))
         for duty in path.duties:
             is_clause = duty.name in run.clauses
             if group and not is_clause:
@@ -37,10 +38,11 @@ def obligations(run: Run, label: str = "", group: str = "", timeout: float = 60.
             yield Obligation(
                 f"{name}: {duty.name}",
                 aim,
-                _query(run, duty.hypotheses, duty.goal, timeout),
+                _query(run, duty.hypotheses, duty.goal, timeout, renamed=not is_clause),
                 _Replay(run, duty.name) if is_clause else None,
                 spurious_possible=not isinstance(run.theory, IEEE),
                 group=group,
+                clause=duty.name if is_clause else "",
             )
 
 
@@ -94,17 +96,43 @@ def _solver(run: Run) -> str:
     return "bitwuzla" if isinstance(run.theory, IEEE) else "z3"
 
 
-def _query(run: Run, hypotheses: Sequence[z3.BoolRef], goal: z3.BoolRef, timeout: float) -> Query:
-    return Query(_script(hypotheses, goal), _solver(run), timeout, _names(run))
+def _query(
+    run: Run, hypotheses: Sequence[z3.BoolRef], goal: z3.BoolRef, timeout: float, renamed: bool = False
+) -> Query:
+    script = _script(hypotheses, goal)
+    return Query(_renamed(script) if renamed else script, _solver(run), timeout, _names(run))
 
 
 def _script(hypotheses: Sequence[z3.BoolRef], goal: z3.BoolRef | None) -> str:
-    """SMT-LIB text that is unsatisfiable if the hypotheses imply the goal."""
+    """SMT-LIB text that is unsatisfiable if the hypotheses imply the goal; the same for the same terms."""
     solver = z3.Solver()
     solver.add(*hypotheses)
     if goal is not None:
         solver.add(z3.Not(goal))
-    return str(solver.to_smt2()).replace("(check-sat)\n", "")
+    text = str(solver.to_smt2()).replace("(check-sat)\n", "")
+    return _numbered(r"[?$]x\d+", text, lambda name: name[:2])
+
+
+def _renamed(script: str) -> str:
+    """The script with its constants numbered in order of appearance: lemmas of one shape are one query."""
+    asserted = script.index("(assert")
+    names = re.findall(r"^\(declare-fun (\S+) \(\) ", script[:asserted], re.MULTILINE)
+    body = script[asserted:]
+    pattern = "|".join(rf"(?<![^\s()]){re.escape(name)}(?![^\s()])" for name in names)
+    seen: dict[str, str] = {}
+    body = _numbered(pattern, body, lambda name: f"{name.partition('!')[0]}!", seen) if names else body
+    lines = sorted(
+        re.sub(r"(?<=declare-fun )\S+", lambda match: seen.get(match[0], match[0]), line)
+        for line in script[:asserted].splitlines()
+        if line.startswith("(declare-fun")
+    )
+    return "\n".join([*lines, body])
+
+
+def _numbered(pattern: str, text: str, stem: Callable[[str], str], seen: dict[str, str] | None = None) -> str:
+    """Replace every name that fits by its stem and a number, in order of appearance."""
+    names: dict[str, str] = {} if seen is None else seen
+    return re.sub(pattern, lambda match: names.setdefault(match[0], f"{stem(match[0])}{len(names)}"), text)
 
 
 @dataclass(frozen=True)
@@ -131,7 +159,7 @@ class _Replay:
         for _ in range(NEIGHBOURS):
             for arguments in (
                 {name: _near(value, generator) for name, value in centre.items()},
-                {name: kind.random(generator) for name, kind in self.run.inputs.items()},
+                self.run.random(generator),
             ):
                 verdict = judge(self.run, arguments, self.clause)
                 if verdict.confirmed:
@@ -166,7 +194,7 @@ def search(run: Run, clause: str, tries: int = 20_000, seed: int = 0) -> Exhaust
     """Look for an input on which the clause fails, among random ones: refutes a must-fail twin, proves nothing."""
     generator = random.Random(seed)
     for count in range(1, tries + 1):
-        verdict = judge(run, {name: kind.random(generator) for name, kind in run.inputs.items()}, clause)
+        verdict = judge(run, run.random(generator), clause)
         if verdict.confirmed:
             return Exhaustion(count, verdict)
     return Exhaustion(tries, None)

@@ -23,6 +23,7 @@ from typing import Any, TypeVar
 from pebble import ProcessExpired, concurrent
 
 T = TypeVar("T")
+PATIENCE = 5.0  # seconds that interrupted tasks have to end
 LEAST_MEMORY = 4 << 30  # bytes of address space that a task may always use
 
 
@@ -34,12 +35,13 @@ class Failure:
     timed_out: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Task:
     function: Callable[..., Any]
     arguments: tuple[Any, ...]
     limit: float
-    done: Callable[[Any, float], None]
+    done: list[Callable[[Any, float], None]]
+    finished: bool = False
 
 
 class Pool:
@@ -59,6 +61,7 @@ class Pool:
         forkserver.ensure_running()
         self._order = itertools.count()
         self._waiting: list[tuple[float, int, _Task]] = []
+        self._keyed: dict[str, _Task] = {}
         self._running: dict[Future[Any], tuple[_Task, float]] = {}
 
     def submit(
@@ -68,9 +71,20 @@ class Pool:
         limit: float,
         done: Callable[[T | Failure, float], None],
         priority: float = 0.0,
+        key: str | None = None,
     ) -> None:
-        """Queue a task, the lowest priority first; ``done`` gets its result and the seconds that it took."""
-        heapq.heappush(self._waiting, (priority, next(self._order), _Task(function, arguments, limit, done)))
+        """Queue a task, the lowest priority first; ``done`` gets its result and the seconds that it took.
+
+        A task with the ``key`` of one that is under way is not run again: it gets that one's result.
+        """
+        task = _Task(function, arguments, limit, [done])
+        if key is not None:
+            known = self._keyed.get(key)
+            if known is not None and not known.finished:
+                known.done.append(done)
+                return
+            self._keyed[key] = task
+        heapq.heappush(self._waiting, (priority, next(self._order), task))
 
     def drain(self) -> None:
         """Work until nothing is left, including what finished tasks submit; whatever interrupts ends all processes."""
@@ -80,7 +94,10 @@ class Pool:
                     self._start(heapq.heappop(self._waiting)[-1])
                 for future in wait(self._running, return_when=FIRST_COMPLETED).done:
                     task, started = self._running.pop(future)
-                    task.done(_outcome(future, task), time.monotonic() - started)
+                    task.finished = True
+                    outcome, seconds = _outcome(future, task), time.monotonic() - started
+                    for number, done in enumerate(task.done):
+                        done(outcome, 0.0 if number else seconds)
         except BaseException:
             self._abandon()
             raise
@@ -96,11 +113,15 @@ class Pool:
         for future in self._running:
             future.cancel()
         self._running.clear()
+        deadline = time.monotonic() + PATIENCE
+        while multiprocessing.active_children() and time.monotonic() < deadline:
+            time.sleep(0.01)
 
 
 def _guarded(memory: int, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
     """In the task's process: die at once when told to, even inside a solver; turn every error into text."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the run too, which ends its tasks
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     try:
         return function(*arguments)

@@ -13,7 +13,7 @@ from proofs.prover.claims import Query
 from proofs.prover.pool import Failure, Pool
 from proofs.prover.report import every_obligation
 from proofs.prover.run import GRACE, Settings
-from proofs.prover.solvers import Solved
+from proofs.prover.solvers import Solved, version
 
 
 class Opinion(enum.Enum):
@@ -38,6 +38,7 @@ class Second:
 
 def recheck(report: dict[str, Any], solver: str, settings: Settings) -> list[Second]:
     """Ask ``solver`` every query of a report that another solver answered, in the report's order."""
+    version(solver)  # an unknown solver is an error here, not an open answer to every query
     pool = Pool(settings.jobs, ["proofs.prover.tasks"])
     found: dict[int, Second] = {}
     limit = 10.0 if settings.timeout is None else settings.timeout

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import importlib
 import importlib.metadata
 import json
-import platform
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -17,14 +15,13 @@ from proofs.prover.evidence import Asked, Result
 from proofs.prover.expected import Surprises
 from proofs.prover.files import write_atomically
 from proofs.prover.run import Outcome
+from proofs.prover.sources import source_hash, versions
 
-ROOT = Path(__file__).resolve().parent.parent.parent  # holds reference/ and proofs/
-DISTRIBUTIONS = ("numpy", "ml_dtypes", "icontract", "z3-solver", "bitwuzla", "cvc5", "crosshair-tool")
 Json = dict[str, Any]
 
 
-def make(outcome: Outcome, surprises: Surprises | None) -> Json:
-    """The report of a run; what is not known is null."""
+def make(outcome: Outcome, surprises: Surprises | None, contracts: bool = True) -> Json:
+    """The report of a run; what is not known is null. ``contracts`` holds it against the traceability table."""
     report: Json = {
         "schema": 1,
         "state": "complete" if outcome.complete else "partial",
@@ -37,7 +34,7 @@ def make(outcome: Outcome, surprises: Surprises | None) -> Json:
         "expected": None if surprises is None else dataclasses.asdict(surprises),
         "contracts": None,
     }
-    report["contracts"] = _contracts(report)
+    report["contracts"] = _contracts(report) if contracts else None
     return report
 
 
@@ -71,28 +68,6 @@ def every_obligation(claim: Json) -> Iterable[Json]:
     yield from claim["obligations"]
     for twin in claim["twins"]:
         yield from twin["obligations"]
-
-
-def source_hash() -> str:
-    """A hash over every file of reference/ and proofs/."""
-    digest = hashlib.sha256()
-    for folder in ("proofs", "reference"):
-        for path in sorted((ROOT / folder).rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts:
-                content = hashlib.sha256(path.read_bytes()).hexdigest()
-                digest.update(f"{path.relative_to(ROOT).as_posix()} {content}\n".encode())
-    return digest.hexdigest()
-
-
-def versions() -> dict[str, str | None]:
-    """The versions of what a result depends on; null for what is not installed."""
-    found: dict[str, str | None] = {"python": platform.python_version()}
-    for name in DISTRIBUTIONS:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            found[name] = None
-    return found
 
 
 def _claim(result: Result, selected: bool) -> Json:

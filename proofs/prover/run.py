@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar
 from proofs.prover import tasks
 from proofs.prover.claims import Aim, Claim, Confirmation, Exhaustion, Registry, Replay, Twin, registry_at
 from proofs.prover.evidence import NOT_RUN, Answer, Asked, Finding, Part, Result, Verdict, judge, resting
+from proofs.prover.kept import Kept
 from proofs.prover.pool import Failure, Pool
 from proofs.prover.solvers import Solved
 
@@ -113,6 +114,7 @@ class _Run:
         self.settings = settings
         self.pool = pool
         self.durations = durations
+        self.kept = Kept(settings.cache) if settings.source == SOURCE else None  # its sources are known
         self._registry = registry
         self._claims = claims
         self._watcher = watcher
@@ -125,7 +127,8 @@ class _Run:
         if self._watcher is not None:
             self._watcher.begun(self._claims)
         for claim in self._claims:
-            self._parts[claim.id] = [_PartRun(self, claim, twin) for twin in (None, *claim.twins)]
+            own = () if claim.built_with else (None,)
+            self._parts[claim.id] = [_PartRun(self, claim, twin) for twin in (*own, *claim.twins)]
         for claim in self._claims:
             for part in self._parts[claim.id]:
                 part.start()
@@ -137,14 +140,28 @@ class _Run:
 
     def part_done(self, claim: Claim) -> None:
         """Judge a claim once its last part is done, and settle whatever waited for it."""
-        parts = self._parts[claim.id]
-        if claim.id in self._judged or not all(part.done for part in parts):
-            return
-        self._judged[claim.id] = judge(claim, {part.group: part.evidence() for part in parts})
+        for other in self._claims:
+            if other is claim or other.built_with == claim.id:
+                self._judge(other)
         progress = True
         while progress:
             settled = [self._settle(other) for other in self._claims]
             progress = any(settled)
+
+    def _judge(self, claim: Claim) -> None:
+        if claim.id not in self._judged and all(part.done for part in self._parts_of(claim)):
+            self._judged[claim.id] = judge(claim, self._evidence(claim))
+
+    def _parts_of(self, claim: Claim) -> list[_PartRun]:
+        """The parts that a verdict is made of: its own, or that of the claim with which it is built, and its twins'."""
+        shared = [part for part in self._parts.get(claim.built_with, []) if not part.group]
+        return [*shared, *self._parts.get(claim.id, [])]
+
+    def _evidence(self, claim: Claim) -> dict[str, Part]:
+        parts = {part.group: part.evidence() for part in self._parts_of(claim)}
+        if claim.built_with and "" in parts:
+            parts[""] = replace(parts[""], seconds=0.0)  # counted where it was spent
+        return parts
 
     def _settle(self, claim: Claim) -> bool:
         ready = claim.id in self._judged and all(rest in self._settled for rest in claim.rests_on)
@@ -164,10 +181,9 @@ class _Run:
         if claim.id in self._judged:
             rests = [self._settled.get(rest) or Result(self._registry[rest]) for rest in claim.rests_on]
             return resting(self._judged[claim.id], rests)
-        parts = self._parts.get(claim.id, [])
-        if not any(part.begun for part in parts):
+        if not any(part.begun for part in self._parts_of(claim)):
             return Result(claim, NOT_RUN)
-        partial = judge(claim, {part.group: part.evidence() for part in parts})
+        partial = judge(claim, self._evidence(claim))
         return replace(partial, finding=Finding(Verdict.UNDECIDED, "interrupted before it was finished"))
 
 
@@ -201,7 +217,14 @@ class _PartRun:
         return Part(tuple(self._asked), self._exhaustion, trouble, self._seconds, self._confirmation)
 
     def start(self) -> None:
-        """Queue the first tasks."""
+        """Take over what is kept, or queue the first tasks."""
+        kept = self._run.kept.get(self._claim.id, self.group, self._run.settings.timeout) if self._run.kept else None
+        if kept is not None:
+            self.begun = True
+            self._asked, self._exhaustion = list(kept.asked), kept.exhaustion
+            tasks.write_scripts(self._place, kept.asked)
+            self._finish()
+            return
         if self._build is not None:
             self._submit(tasks.build, self._place, then=self._built)
         if self._exhaust is not None:
@@ -218,6 +241,7 @@ class _PartRun:
         then: Callable[[T | Failure], None],
         limit: float | None = None,
         priority: float = 0.0,
+        key: str | None = None,
     ) -> None:
         """Queue a task of this part; when the last is done, so is the part."""
 
@@ -231,7 +255,7 @@ class _PartRun:
 
         self._open += 1
         limit = self._run.settings.task_timeout if limit is None else limit
-        self._run.pool.submit(function, *arguments, limit=limit, done=done, priority=priority)
+        self._run.pool.submit(function, *arguments, limit=limit, done=done, priority=priority, key=key)
 
     def _built(self, outcome: list[Asked] | Failure) -> None:
         if isinstance(outcome, Failure):
@@ -266,7 +290,7 @@ class _PartRun:
         members = [index for index, asked in enumerate(self._asked) if asked.group == group]
         unasked = [index for index in members if self._asked[index].answer is Answer.NOT_RUN]
         hopeful = [index for index in unasked if self._asked[index].aim is not Aim.WITNESS]
-        if hopeful and not any(self._asked[index].confirmed for index in members):
+        if hopeful and not any(self._asked[index].refutes for index in members):
             self._ask(hopeful[0])
             return
         for index in unasked:
@@ -281,6 +305,7 @@ class _PartRun:
             then=lambda outcome: self._answered(index, outcome),
             limit=asked.query.timeout + GRACE,
             priority=1.0 / (1.0 + self._run.durations.get((self._claim.id, asked.name), 0.0)),
+            key=f"{asked.key} {asked.query.timeout:g}",
         )
 
     def _answered(self, index: int, outcome: Solved | Failure) -> None:
@@ -325,4 +350,6 @@ class _PartRun:
 
     def _finish(self) -> None:
         self.done = True
+        if self._run.kept:
+            self._run.kept.put(self._claim.id, self.group, self._run.settings.timeout, self.evidence())
         self._run.part_done(self._claim)

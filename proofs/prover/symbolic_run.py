@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -35,6 +36,7 @@ class Run:
     ``domain`` adds a hypothesis on the arguments; it belongs into the claim's bound.
     ``before`` proves cuts (`Path.prove`) on the arguments of an inner function whenever it is called, ``script`` on everything
     after the run: for what a solver does not see at once. ``examples`` are inputs that may serve as witnesses.
+    ``draw`` makes random arguments that belong together, in a hunt for counterexamples.
     """
 
     function: Callable[..., Any]
@@ -47,6 +49,13 @@ class Run:
     before: Mapping[Callable[..., Any], Callable[[Path, dict[str, Any]], None]] = field(default_factory=dict)
     script: Script | None = None
     examples: Sequence[Mapping[str, Any]] = ()
+    draw: Callable[[random.Random], Mapping[str, Any]] | None = None
+
+    def random(self, generator: random.Random) -> Mapping[str, Any]:
+        """Random arguments."""
+        if self.draw is not None:
+            return self.draw(generator)
+        return {name: kind.random(generator) for name, kind in self.inputs.items()}
 
     def paths(self) -> Iterator[Path]:
         """Every path, with the clauses among its duties."""

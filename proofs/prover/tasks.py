@@ -74,7 +74,7 @@ def build(place: Place) -> list[Asked]:
             asked = answered(asked, known, cached=True)
             if asked.answer is Answer.SAT and obligation.replay is not None:
                 asked = replayed(asked, _replay(obligation, known.model))
-        if asked.confirmed and first_suffices(claim, asked.group):
+        if asked.refutes and first_suffices(claim, asked.group):
             settled.add(asked.group)
         every.append(asked)
     _sweep(place.folder, {Path(asked.file).name for asked in every})
@@ -151,13 +151,7 @@ def _obligations(place: Place) -> Iterator[Obligation]:
 def _asked(place: Place, number: int, obligation: Obligation) -> Asked:
     query = obligation.query
     path = place.folder / f"{number:03d}-{slug(obligation.name)}.smt2"
-    header = (
-        f"; claim {place.claim}{f', {obligation.group}' if obligation.group else ''}\n"
-        f"; {' '.join(obligation.name.split())}\n"
-        f"; expected: {EXPECTED_ANSWER[obligation.aim]}, asked of {query.solver} {version(query.solver)}\n"
-    )
-    write_atomically(path, f"{header}{query.smt2.rstrip()}\n(check-sat)\n")
-    return Asked(
+    asked = Asked(
         name=obligation.name,
         aim=obligation.aim,
         group=obligation.group,
@@ -166,7 +160,31 @@ def _asked(place: Place, number: int, obligation: Obligation) -> Asked:
         file=path.relative_to(place.build).as_posix(),
         replayable=obligation.replay is not None,
         spurious_possible=obligation.spurious_possible,
+        clause=obligation.clause,
     )
+    _write_script(place, asked)
+    return asked
+
+
+def write_scripts(place: Place, every: Iterable[Asked]) -> None:
+    """Write the SMT-LIB files of obligations that were not built in this run, unless they are there already."""
+    stamp = place.folder / "KEYS"
+    keys = "\n".join(f"{asked.key}  {asked.file}" for asked in every) + "\n"
+    if stamp.exists() and stamp.read_text(encoding="utf-8") == keys:
+        return
+    for asked in every:
+        _write_script(place, asked)
+    _sweep(place.folder, {Path(asked.file).name for asked in every})
+    write_atomically(stamp, keys)
+
+
+def _write_script(place: Place, asked: Asked) -> None:
+    header = (
+        f"; claim {place.claim}{f', {asked.group}' if asked.group else ''}\n"
+        f"; {' '.join(asked.name.split())}\n"
+        f"; expected: {EXPECTED_ANSWER[asked.aim]}, asked of {asked.query.solver} {version(asked.query.solver)}\n"
+    )
+    write_atomically(place.build / asked.file, f"{header}{asked.query.smt2.rstrip()}\n(check-sat)\n")
 
 
 def _replay(obligation: Obligation, model: Model) -> Replay | str:
@@ -179,6 +197,7 @@ def _replay(obligation: Obligation, model: Model) -> Replay | str:
 
 def _sweep(folder: Path, keep: set[str]) -> None:
     """Remove the files of obligations that the claim no longer has."""
+    (folder / "KEYS").unlink(missing_ok=True)
     for path in folder.glob("*.smt2"):
         if path.name not in keep:
             path.unlink(missing_ok=True)

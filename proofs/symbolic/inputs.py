@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -41,7 +42,7 @@ class Array:
     def concrete(self, name: str, values: Mapping[str, Any]) -> Any:
         """The array with these elements; one that the model leaves open is zero."""
         dtype = np.dtype(self.dtype)
-        flat = np.array([values.get(element, dtype.type(0)) for element in self.names(name)], dtype=dtype)
+        flat = np.array([_float_of(values.get(element, 0)) for element in self.names(name)]).astype(dtype)
         return flat.reshape(self.shape) if self.shape else dtype.type(flat[0])
 
     def random(self, generator: random.Random) -> Any:
@@ -124,6 +125,14 @@ def lists_up_to(dtype: Any, elements: int = 4, members: int = 3) -> list[Arrays]
         for total in range(count, elements + 1)
         for sizes in _compositions(total, count)
     ]
+
+
+def _float_of(value: Any) -> Any:
+    """A model's number as a float; what is beyond the floats is infinite."""
+    try:
+        return float(value) if isinstance(value, Fraction | int) else value
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def _compositions(total: int, parts: int) -> list[tuple[int, ...]]:

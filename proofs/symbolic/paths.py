@@ -18,6 +18,7 @@ import z3
 from proofs.symbolic.shadow import Recipe
 
 MOST_PATHS = 4096
+Routine = tuple[int, z3.BoolRef]  # how many facts were known, and what must follow from them
 QUICK_CHECK = 200_000  # z3 resource units: deterministic, about a tenth of a second
 
 
@@ -51,11 +52,12 @@ class Path:
     facts: list[z3.BoolRef] = field(default_factory=list)
     taken: list[bool] = field(default_factory=list)
     duties: list[Duty] = field(default_factory=list)
-    routine: list[tuple[int, z3.BoolRef]] = field(default_factory=list)
+    routine: list[Routine] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
     recipes: list[tuple[z3.ExprRef, Recipe]] = field(default_factory=list)
     grids: dict[int, int] = field(default_factory=dict)
     powers_of_two: set[int] = field(default_factory=set)
+    definitions: set[int] = field(default_factory=set)
     assuming: bool = False
     memory: dict[Any, Any] = field(default_factory=dict)
     _names: int = 0
@@ -76,6 +78,11 @@ class Path:
     def assume(self, fact: z3.BoolRef) -> None:
         """Add what is true by definition, or by a proven contract."""
         self.facts.append(fact)
+
+    def define(self, fact: z3.BoolRef) -> None:
+        """Add the fact that says what a variable is, by a product that ranges depend on."""
+        self.definitions.add(fact.get_id())
+        self.assume(fact)
 
     def decide(self, condition: z3.BoolRef) -> bool:
         """The answer that this run gives to a condition; both answers get a run if both can happen."""
@@ -144,19 +151,38 @@ class Path:
         """A routine duty that nothing later relies on: an intermediate value is in the range of its format."""
         self.routine.append((len(self.facts), condition))
 
-    def routine_goal(self) -> z3.BoolRef:
-        """All routine duties as one statement: each from the facts before it."""
-        goal = z3.BoolVal(True)
-        position = len(self.facts)
-        for known, condition in reversed(self.routine):
-            while position > known:
-                position -= 1
-                goal = z3.Implies(self.facts[position], goal)
-            goal = z3.And(condition, goal)
-        while position > 0:
-            position -= 1
-            goal = z3.Implies(self.facts[position], goal)
-        return goal
+    def routine_goals(self) -> Iterator[tuple[str, z3.BoolRef]]:
+        """All routine duties as two statements, each duty from the facts before it.
+
+        Most hold whatever the values of products are; the others get the products that define quotients back.
+        """
+        facts = [self._linear(fact) for fact in self.facts]
+        easy, hard = self._easy_and_hard(facts)
+        if easy:
+            yield "routine", _chained(facts, easy)
+        if hard:
+            defined = [
+                fact if fact.get_id() in self.definitions else flat
+                for fact, flat in zip(self.facts, facts, strict=True)
+            ]
+            yield "ranges", _chained(defined, hard)
+
+    def _easy_and_hard(self, facts: Sequence[z3.BoolRef]) -> tuple[list[Routine], list[Routine]]:
+        """The routine duties that a quick check shows without any product (so written), and the others."""
+        solver = z3.SimpleSolver()
+        solver.set("rlimit", QUICK_CHECK)
+        easy: list[Routine] = []
+        hard: list[Routine] = []
+        position = 0
+        for known, duty in self.routine:
+            solver.add(*facts[position:known])
+            position = known
+            flat = self._linear(duty)
+            if solver.check(z3.Not(flat)) == z3.unsat:
+                easy.append((known, flat))
+            else:
+                hard.append((known, duty))
+        return easy, hard
 
     def prove(
         self,
@@ -184,9 +210,28 @@ class Path:
         """The facts in which one of these terms stands."""
         return [fact for fact in self.facts if any(_stands_in(term, fact) for term in terms)]
 
+    def facts_without(self, *terms: z3.ExprRef) -> list[z3.BoolRef]:
+        """The facts in which none of these terms stands."""
+        return [fact for fact in self.facts if not any(_stands_in(term, fact) for term in terms)]
+
     def last(self, function: str) -> Call:
         """The last call of a contracted function, by its name."""
         return next(call for call in reversed(self.calls) if call.function == function)
+
+
+def _chained(facts: Sequence[z3.BoolRef], duties: Sequence[Routine]) -> z3.BoolRef:
+    """Each duty from as many facts as were known."""
+    goal = z3.BoolVal(True)
+    position = len(facts)
+    for known, duty in reversed(duties):
+        while position > known:
+            position -= 1
+            goal = z3.Implies(facts[position], goal)
+        goal = z3.And(duty, goal)
+    while position > 0:
+        position -= 1
+        goal = z3.Implies(facts[position], goal)
+    return goal
 
 
 def _products(term: z3.ExprRef) -> Iterator[z3.ExprRef]:

@@ -91,7 +91,9 @@ def _is_power_of_two_predicate(x: Any) -> Any:
             path.memory["kept", number.real.get_id()] = number
     if not all(_is_power_of_two(number) for number in x.elements.ravel()):
         raise Unsupported("is_power_of_two of a number about which no contract says so")
-    return _bool(conjunction(number.real > 0 for number in x.elements.ravel()), x.theory)
+    least = rational(Fraction(2) ** format_of(x.dtype).least_exponent)
+    above = (number.real >= least if path.assuming else number.real > 0 for number in x.elements.ravel())
+    return _bool(conjunction(above), x.theory)
 
 
 def _ieee_power_of_two(bits: z3.BitVecRef, term: Any, form: Any) -> z3.BoolRef:
@@ -181,12 +183,19 @@ def _rounds_toward_zero(result: Any, x: Any, unit: Any) -> Any:
 
 def _truncated(got: Number, exact: z3.ArithRef, form: Any) -> z3.BoolRef:
     """What rounding toward zero is in the rounding model: at most the exact magnitude, its sign, and not far below."""
-    slack = rational(2 * form.unit_roundoff) * magnitude(exact) + rational(Fraction(2) ** form.least_exponent)
+    lost = rational(2 * form.unit_roundoff) * magnitude(exact)
     return z3.And(
         magnitude(got.real) <= magnitude(exact),
         z3.Implies(exact >= 0, got.real >= 0),
         z3.Implies(exact <= 0, got.real <= 0),
-        z3.Implies(magnitude(exact) <= rational(form.largest), magnitude(exact) - magnitude(got.real) <= slack),
+        z3.Implies(
+            magnitude(exact) <= rational(form.largest),
+            z3.If(
+                magnitude(got.real) >= rational(form.least_normal),
+                magnitude(exact) - magnitude(got.real) <= lost,
+                magnitude(exact) - magnitude(got.real) <= rational(Fraction(2) ** form.least_exponent),
+            ),
+        ),
     )
 
 

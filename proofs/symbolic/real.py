@@ -44,7 +44,7 @@ def quotient(a: z3.ArithRef, b: z3.ArithRef) -> z3.ArithRef:
     path = current()
     key = ("inverse", b.get_id())
     if key not in path.memory:
-        inverse = path.variable("inverse", lambda value: 1 / Fraction(value(b)) if value(b) else None)
+        inverse = path.variable("inverse", lambda value: None if not (number := value(b)) else 1 / Fraction(number))
         path.assume(z3.Implies(b != 0, inverse * b == 1))
         path.memory[key] = (inverse, b)
     return a * path.memory[key][0]

@@ -240,7 +240,7 @@ def _quotient(a: z3.ArithRef, b: z3.ArithRef) -> z3.ArithRef:
     key = ("quotient", a.get_id(), b.get_id())
     if key not in path.memory:
         exact = path.variable("quotient", lambda value: _divided(value(a), value(b)))
-        path.assume(z3.Implies(b != 0, exact * b == a))
+        path.define(z3.Implies(b != 0, exact * b == a))
         path.memory[key] = (exact, a, b)
     return path.memory[key][0]
 
@@ -277,7 +277,8 @@ def _scale(number: Number, unit: Number, exact: z3.ArithRef, form: Format, up: b
             _stay_in(exact, form)
             path.memory[key] = (Number(exact, number.bits, grid), number, unit)
             return path.memory[key][0]
-    _stay_in(exact, form)
+    if not (up and z3.is_rational_value(unit.real) and unit.real.as_fraction() <= 1):  # shrinking cannot overflow
+        _stay_in(exact, form)
     rounded = path.variable("scaled", lambda value: _nearest(value(exact), form))
     slack = rational(Fraction(2) ** (form.least_exponent - 1))
     path.assume(z3.And(rounded - exact <= slack, exact - rounded <= slack))

@@ -36,7 +36,19 @@ def special(dtype: Any) -> Any:
     least_normal = 1 << (form.precision - 1)
     one = form.bias << (form.precision - 1)
     quiet = 1 << (form.precision - 2)
-    positive = [0, 1, 3, least_normal - 1, least_normal, one - 1, one, one + 1, infinity - 1, infinity, infinity + quiet]
+    positive = [
+        0,
+        1,
+        3,
+        least_normal - 1,
+        least_normal,
+        one - 1,
+        one,
+        one + 1,
+        infinity - 1,
+        infinity,
+        infinity + quiet,
+    ]
     return from_bits([bits + flip for flip in (0, sign) for bits in positive], dtype)
 
 

@@ -74,7 +74,12 @@ def test_layouts(dtype: Any) -> None:
         assert same(concrete(found), layout(x))
         for ask in (np.shape, np.ndim, np.size):
             assert ask(found) == ask(layout(x))
-        assert (found.shape, found.ndim, found.size, found.dtype) == (np.shape(found), np.ndim(found), np.size(found), dtype)
+        assert (found.shape, found.ndim, found.size, found.dtype) == (
+            np.shape(found),
+            np.ndim(found),
+            np.size(found),
+            dtype,
+        )
 
     check()
 
@@ -85,7 +90,9 @@ def vectors(draw: st.DrawFn, dtype: Any) -> Any:
     size = draw(st.integers(1, 7))
     alike = st.lists(st.integers(-(1 << 30), 1 << 30), min_size=size, max_size=size)
     bits = st.lists(bit_patterns(dtype), min_size=size, max_size=size)
-    return draw(st.one_of(alike.map(lambda x: (np.array(x) / 7).astype(dtype)), bits.map(lambda x: from_bits(x, dtype))))
+    return draw(
+        st.one_of(alike.map(lambda x: (np.array(x) / 7).astype(dtype)), bits.map(lambda x: from_bits(x, dtype)))
+    )
 
 
 @pytest.mark.parametrize("dtype", [np.dtype(np.float32), np.dtype(np.float64)], ids=str)
@@ -201,7 +208,13 @@ def test_arrays_like_another(dtype: Any) -> None:
 def test_methods_of_an_array() -> None:
     x = np.arange(6, dtype=np.float32).reshape(2, 3)
     symbolic = constant(x)
-    for method in (lambda x: x.ravel(), lambda x: x.reshape(3, 2), lambda x: x.reshape((6,)), lambda x: x.T, lambda x: x.copy()):
+    for method in (
+        lambda x: x.ravel(),
+        lambda x: x.reshape(3, 2),
+        lambda x: x.reshape((6,)),
+        lambda x: x.T,
+        lambda x: x.copy(),
+    ):
         assert same(concrete(method(symbolic)), method(x))
     assert [concrete(row).tolist() for row in symbolic] == x.tolist()
     assert float(concrete(symbolic[1, 2].item())) == x[1, 2].item()

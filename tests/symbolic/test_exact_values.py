@@ -29,7 +29,9 @@ REAL_THEORIES = [Real, Rounded]
 
 def finite(dtype: Any, size: int) -> st.SearchStrategy[Any]:
     """Arrays of any finite floats."""
-    patterns = st.lists(bit_patterns(dtype).filter(lambda bits: np.isfinite(from_bits(bits, dtype))), min_size=size, max_size=size)
+    patterns = st.lists(
+        bit_patterns(dtype).filter(lambda bits: np.isfinite(from_bits(bits, dtype))), min_size=size, max_size=size
+    )
     return patterns.map(lambda bits: from_bits(bits, dtype))
 
 
@@ -109,7 +111,9 @@ def test_the_real_root_is_the_root(numerator: int, denominator: int) -> None:
     with on(Path()) as path:
         root = np.sqrt(lift(Real(), np.float64((numerator / denominator) ** 2)))
     square = Fraction((numerator / denominator) ** 2)
-    assert possible([*path.facts, root.elements.item() * root.elements.item() == z3.Q(square.numerator, square.denominator)])
+    assert possible(
+        [*path.facts, root.elements.item() * root.elements.item() == z3.Q(square.numerator, square.denominator)]
+    )
     assert not possible([*path.facts, root.elements.item() < 0])
 
 
@@ -329,7 +333,9 @@ def test_same_bits(dtype: Any) -> None:
         for b in values:
             expected = exactness.same_bits(np.array([a]), np.array([b]))
             assert truth_of(exactness.same_bits(constant(np.array([a])), constant(np.array([b])))) == expected
-    assert truth_of(exactness.same_bits([constant(values), constant(values[:1])], [constant(values), constant(values[:1])]))
+    assert truth_of(
+        exactness.same_bits([constant(values), constant(values[:1])], [constant(values), constant(values[:1])])
+    )
     assert not truth_of(exactness.same_bits(constant(values), constant(values[::-1])))
     assert not truth_of(exactness.same_bits(constant(values), constant(values[1:])))
 

@@ -71,7 +71,10 @@ def test_impossible_sides_are_cut() -> None:
 
 
 def test_the_same_condition_is_decided_once() -> None:
-    assert [result for _, result in results(Real(), lambda x: (bool(x > 1), bool(x > 1)))] == [(True, True), (False, False)]
+    assert [result for _, result in results(Real(), lambda x: (bool(x > 1), bool(x > 1)))] == [
+        (True, True),
+        (False, False),
+    ]
 
 
 def test_what_decided_a_cut_is_proven_for_the_record() -> None:

@@ -77,7 +77,9 @@ def joined(function: Any) -> Callable[[Any, Any], Any]:
     return lambda left, right: function([left, right])
 
 
-@pytest.mark.parametrize("function", [where, joined(np.concatenate), joined(np.stack)], ids=["where", "concatenate", "stack"])
+@pytest.mark.parametrize(
+    "function", [where, joined(np.concatenate), joined(np.stack)], ids=["where", "concatenate", "stack"]
+)
 def test_functions_that_choose_a_common_dtype(function: Any) -> None:
     for left, right in MIXED:
         if function is not where and not (hasattr(left, "dtype") and hasattr(right, "dtype")):
@@ -109,7 +111,9 @@ def test_a_symbolic_python_number_stays_weak(dtype: Any) -> None:
 def test_a_ufunc_told_its_dtype(dtype: Any) -> None:
     x, y = np.array([1.1, -0.3], np.float32), np.array([3, 7], np.float32)
     for function in (np.add, np.divide):
-        assert same(concrete(symbolically(function, constant(x), constant(y), dtype=dtype)), function(x, y, dtype=dtype))
+        assert same(
+            concrete(symbolically(function, constant(x), constant(y), dtype=dtype)), function(x, y, dtype=dtype)
+        )
 
 
 @pytest.mark.parametrize("comparison", COMPARISONS, ids=lambda function: function.__name__)

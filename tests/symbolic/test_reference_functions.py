@@ -32,7 +32,9 @@ def agrees(function: Callable[..., Any], *arguments: Any) -> bool:
     """Whether the symbolic run gives what NumPy gives, bit for bit, in every part of the result."""
     with np.errstate(all="ignore"), contracts.level("none"):
         expected = function(*arguments)
-    lifted = [constant(argument) if isinstance(argument, np.ndarray | np.generic) else argument for argument in arguments]
+    lifted = [
+        constant(argument) if isinstance(argument, np.ndarray | np.generic) else argument for argument in arguments
+    ]
     with np.errstate(all="ignore"):
         found = symbolically(function, *lifted)
     if isinstance(expected, tuple):
@@ -65,7 +67,9 @@ def test_add(pair: tuple[Any, Any]) -> None:
     assert agrees(add, *pair)
 
 
-@pytest.mark.parametrize("function", [scale_by, divides_exactly, squares_exactly], ids=lambda function: function.__name__)
+@pytest.mark.parametrize(
+    "function", [scale_by, divides_exactly, squares_exactly], ids=lambda function: function.__name__
+)
 def test_functions_of_a_power_of_two(function: Any) -> None:
     @some
     @given(st.lists(bit_patterns(FLOAT64), min_size=4, max_size=4), powers_of_two)

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from constants import constant, symbolically
 
-from proofs.symbolic.real import Real
-from proofs.symbolic.rounded import Rounded
 from proofs.symbolic.array import lift
 from proofs.symbolic.paths import Path, on
+from proofs.symbolic.real import Real
+from proofs.symbolic.rounded import Rounded
 from proofs.symbolic.theory import Unsupported
 
 ESCAPES: dict[str, Callable[[Any], Any]] = {

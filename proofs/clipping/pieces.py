@@ -1,34 +1,26 @@
-"""Proofs for `reference.clipping`: the elementwise pieces bit by bit, the norms in the rounding model."""
+"""The elementwise pieces of clipping, bit by bit."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
-import z3
 
 from proofs.prover.describe import prove, sampled_twin, twin
-from proofs.prover.symbolic_run import Run, Use
-from proofs.reductions import each_list, example, real, reals
+from proofs.prover.symbolic_run import Run
 from proofs.symbolic.ieee import IEEE
-from proofs.symbolic.inputs import Array, Arrays, Fixed
-from proofs.symbolic.paths import Path
-from proofs.symbolic.real import magnitude, rational
-from proofs.symbolic.rounded import Rounded, exact_quotient
+from proofs.symbolic.inputs import Array, Fixed, Input
+from proofs.symbolic.rounded import Rounded
 from reference.clipping import (
     NORMS,
     SHRINK_MARGIN,
     Norm,
-    clip_by_global_norm,
     in_full,
     scale_toward_zero,
     shrink,
     shrink_factor,
 )
-from reference.reductions import SUM_ERROR, power_of_two_at_most, sum_of_squares
 
 FLOATS = (np.float16, np.float32, np.float64)
 NUMBER = Array(np.float64)
@@ -52,16 +44,14 @@ def _shrink_signless(grad: Any, unit: Any, factor: Any, limit_unit: Any) -> Any:
 
 for dtype in FLOATS:
     name = np.dtype(dtype).name
-    toward_zero_run = Run(
-        scale_toward_zero, {"x": ONE, "unit": NUMBER, "dtype": Fixed(np.dtype(dtype))}, IEEE()
-    )
+    toward_zero_run = Run(scale_toward_zero, {"x": ONE, "unit": NUMBER, "dtype": Fixed(np.dtype(dtype))}, IEEE())
     prove(
         "CLIP-6",
         scale_toward_zero,
         variant=name,
         theory=f"IEEE({name})",
         bound="elementwise, all finite x, all powers of two",
-        runs=lambda run=toward_zero_run: [("", run)],
+        runs=functools.partial(list, [("", toward_zero_run)]),
         twins=[twin("to nearest", "rounds to nearest", toward_zero_run, "CLIP-6", {scale_toward_zero: _to_nearest})],
     )
     shrink_run = Run(
@@ -76,13 +66,21 @@ for dtype in FLOATS:
         variant=name,
         theory=f"IEEE({name})",
         bound="elementwise, all finite",
-        runs=lambda run=shrink_run: [("", run)],
+        runs=functools.partial(list, [("", shrink_run)]),
         rests_on=[f"CLIP-6.{name}"],
         twins=[
             twin("unclamped", "lets a rounded factor enlarge", shrink_run, "CLIP-4", {shrink: _shrink_unclamped}),
             twin("signless", "forgets the sign", shrink_run, "CLIP-4", {shrink: _shrink_signless}),
         ],
     )
+
+
+def _full_negated(value: Any, unit: Any, norm: Norm = NORMS[2.0]) -> Any:
+    return -norm.root(value) * unit
+
+
+def _full_in_float32(value: Any, unit: Any, norm: Norm = NORMS[2.0]) -> Any:
+    return norm.root(value.astype(np.float32)).astype(np.float64) * unit
 
 
 def _factor_without_margin(total: Any, limit: Any, norm: Norm = NORMS[2.0]) -> Any:
@@ -95,7 +93,11 @@ def _factor_widened(total: Any, limit: Any, norm: Norm = NORMS[2.0]) -> Any:
 
 factor_run = Run(
     shrink_factor,
-    {"total": Array(np.float64, (), (0.5, 40.0)), "limit": Array(np.float64, (), (1.0, 2.0)), "norm": Fixed(NORMS[2.0])},
+    {
+        "total": Array(np.float64, (), (0.5, 40.0)),
+        "limit": Array(np.float64, (), (1.0, 2.0)),
+        "norm": Fixed(NORMS[2.0]),
+    },
     Rounded(),
     examples=[{"total": np.float64(25 / 16), "limit": np.float64(1.25), "norm": NORMS[2.0]}],
 )
@@ -111,50 +113,28 @@ prove(
     ],
 )
 
-
-# ---- the norms, in the rounding model -------------------------------------------------------------------------------
-
-A = Fraction(1, 1 << 52)
-TINY = rational(Fraction(2) ** -1000)
-
-
-def norm_cuts(path: Path, arguments: dict[str, Any], result: Any) -> None:
-    """From the contract of the sum of squares to the squares themselves, on each branch."""
-    grads = [term for grad in arguments["grads"] for term in reals(grad)]
-    total = path.last("sum_of_squares").result
-    value, unit, limit = real(total.value), real(total.unit), real(arguments["max_norm"])
-    squares = z3.Sum([g * g for g in grads])
-    weight = unit * unit
-    path.prove("the sum is near", (1 - rational(SUM_ERROR)) * squares <= value * weight, using=path.facts_about(value))
-    path.prove("the sum is not far", value * weight <= (1 + rational(SUM_ERROR)) * squares, using=path.facts_about(value))
-    positive = path.prove("units are positive", z3.And(unit > 0, limit > 0))
-    path.prove("so are their squares", z3.And(weight > 0, limit * limit > 0), using=[positive])
-    if any(call.function == "shrink" for call in path.calls):
-        clipped_cuts(path, grads, value, unit, limit)
-
-
-def clipped_cuts(path: Path, grads: Any, value: Any, unit: Any, limit: Any) -> None:
-    """The clipped branch."""
-
-
-def clip_run(arrays: Arrays) -> Run:
-    """clip_by_global_norm on a list of these shapes."""
-    return Run(
-        clip_by_global_norm,
-        {"grads": arrays, "max_norm": NUMBER, "norm_type": Fixed(2.0)},
-        Rounded(),
-        uses=PIECES,
-        script=norm_cuts,
-        examples=[
-            {"grads": example(arrays), "max_norm": np.float64(limit), "norm_type": 2.0} for limit in (2.0**80, 16, 3.3, 2)
-        ],
-    )
-
-
-PIECES: dict[Callable[..., Any], Use] = {
-    sum_of_squares: "contract",
-    power_of_two_at_most: "contract",
-    in_full: "contract",
-    shrink_factor: "contract",
-    scale_toward_zero: "contract",
-}
+full_inputs: dict[str, Input] = {"value": NUMBER, "unit": NUMBER, "norm": Fixed(NORMS[2.0])}
+full_run = Run(in_full, full_inputs, IEEE())
+prove(
+    "CLIP-8",
+    in_full,
+    theory="IEEE(float64)",
+    bound="all value >= 0 and unit",
+    runs=lambda: [("", full_run)],
+    twins=[twin("negated", "takes the negative root", full_run, "CLIP-8", {in_full: _full_negated})],
+)
+accurate_run = Run(
+    in_full,
+    {"value": Array(np.float64, (), (0.5, 40.0)), "unit": NUMBER, "norm": Fixed(NORMS[2.0])},
+    Rounded(),
+    domain=lambda value, unit: (value >= 0.5) & (value <= 2.0**43) & (unit <= 2.0**1000),
+    examples=[{"value": np.float64(25 / 16), "unit": np.float64(4), "norm": NORMS[2.0]}],
+)
+prove(
+    "CLIP-9",
+    in_full,
+    theory="Rounded(float64)",
+    bound="p = 2, unit <= 2**1000",
+    runs=lambda: [("", accurate_run)],
+    twins=[sampled_twin("float32", "takes the root in float32", accurate_run, "CLIP-9", {in_full: _full_in_float32})],
+)

@@ -1,0 +1,163 @@
+"""The norm of what clipping returns, in the rounding model."""
+
+from __future__ import annotations
+
+import functools
+import random
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from proofs.clipping.norm_cuts import bound_factor, bound_sum, bound_total, norm_cuts
+from proofs.prover.claims import Twin
+from proofs.prover.describe import prove, sampled_twin
+from proofs.prover.symbolic_run import Run, Use
+from proofs.reductions import each_list, example
+from proofs.symbolic.inputs import Array, Arrays, Fixed, random_floats
+from proofs.symbolic.rounded import Rounded
+from reference.clipping import (
+    NORMS,
+    Clipped,
+    Norm,
+    clip_by_global_norm,
+    fits,
+    in_full,
+    scale_toward_zero,
+    shrink,
+    shrink_factor,
+)
+from reference.contracts import bare
+from reference.reductions import ScaledSquares, power_of_two_at_most, sum_of_squares
+
+FLOATS = (np.float16, np.float32, np.float64)
+NUMBER = Array(np.float64)
+PIECES: dict[Callable[..., Any], Use] = {
+    sum_of_squares: "contract",
+    power_of_two_at_most: "contract",
+    in_full: "contract",
+    shrink_factor: "contract",
+    scale_toward_zero: "contract",
+}
+PIECE_CLAIMS = ("CLIP-5", "CLIP-8", "RED-1", "RED-2")
+
+
+def near_the_norm(dtype: Any, generator: random.Random) -> dict[str, Any]:
+    """Two gradients and a max_norm that is often just beside their norm; sometimes all are zero."""
+    count = generator.choice((1, 2, 4))
+    grads = [
+        np.array(
+            [0.0] * count if generator.random() < 0.05 else random_floats(generator, np.dtype(dtype), count), dtype
+        )
+    ]
+    wide = grads[0].astype(np.float64)
+    largest = float(np.max(np.abs(wide))) or 1.0
+    norm = largest * float(np.sqrt(np.sum(np.square(wide / largest)))) or 1.0
+    factor = generator.choice(
+        (1.0, 1.0, 1 - 2.0**-52, 1 + 2.0**-52, 0.75, generator.random(), 2.0 ** -generator.randint(0, 600))
+    )
+    max_norm = norm * factor
+    return {
+        "grads": grads,
+        "max_norm": np.float64(max_norm if 0 < max_norm < np.inf else 1.0),
+        "norm_type": 2.0,
+    }
+
+
+def clip_run(arrays: Arrays) -> Run:
+    """clip_by_global_norm on a list of these shapes."""
+    return Run(
+        clip_by_global_norm,
+        {"grads": arrays, "max_norm": NUMBER, "norm_type": Fixed(2.0)},
+        Rounded(),
+        uses=PIECES,
+        before={fits: bound_sum, shrink_factor: bound_total, shrink: bound_factor},
+        script=norm_cuts,
+        examples=[
+            {"grads": example(arrays), "max_norm": np.float64(limit), "norm_type": 2.0}
+            for limit in (2.0**80, 16, 9.3, 2, 0.3)
+        ],
+        draw=functools.partial(near_the_norm, arrays.members[0].dtype),
+    )
+
+
+def _clip_by_quotient(grads: Any, max_norm: Any, norm_type: float = 2.0) -> Clipped:
+    norm = np.sqrt(sum((np.sum(np.square(grad.astype(np.float64))) for grad in grads), np.float64(0)))
+    if norm <= max_norm:
+        return Clipped(list(grads), norm)
+    return Clipped([grad * (max_norm / norm).astype(grad.dtype) for grad in grads], norm)
+
+
+def _clip_as_torch(grads: Any, max_norm: Any, norm_type: float = 2.0) -> Clipped:
+    norms = [np.sqrt(np.sum(np.square(grad.astype(np.float32)))) for grad in grads]
+    norm = np.sqrt(sum((np.square(each) for each in norms), np.float32(0)))
+    factor = np.minimum(np.float32(max_norm) / (norm + np.float32(1e-6)), np.float32(1))
+    return Clipped([grad * factor.astype(grad.dtype) for grad in grads], norm)
+
+
+def _clip_if_computed_norm_exceeds(grads: Any, max_norm: Any, norm_type: float = 2.0) -> Clipped:
+    norm = np.sqrt(sum((np.sum(np.square(grad.astype(np.float64))) for grad in grads), np.float64(0)))
+    if norm <= max_norm:
+        return Clipped(list(grads), norm)
+    return bare(clip_by_global_norm)(grads, max_norm, norm_type)
+
+
+def _fits_if_less(total: Any, ratio: Any, norm: Norm = NORMS[2.0]) -> Any:
+    return bare(fits)(total, ratio, norm) & (total.value < norm.power(ratio))
+
+
+def _scale_to_nearest(x: Any, unit: Any, dtype: Any) -> Any:
+    return (x * unit).astype(dtype)
+
+
+def _shrink_twice(grad: Any, unit: Any, factor: Any, limit_unit: Any) -> Any:
+    return bare(shrink)(grad, unit, factor * 0.5, limit_unit)
+
+
+def _factor_barely(total: Any, limit: Any, norm: Norm = NORMS[2.0]) -> Any:
+    return (limit / norm.root(total)) * (1 - 2.0**-52)
+
+
+def _float32_sum(arrays: Any) -> ScaledSquares:
+    total = np.float32(0)
+    for array in arrays:
+        total = total + np.sum(np.square(array.astype(np.float32)))
+    return ScaledSquares(total.astype(np.float64), np.bool_(False), np.float64(1))
+
+
+def planted(name: str, why: str, run: Run, clause: str, function: Any, bug: Any) -> Twin:
+    """A bug in the place of a function, refuted by random gradients near the bound."""
+    return sampled_twin(name, why, run, clause, {function: bug})
+
+
+for dtype in FLOATS:
+    name = np.dtype(dtype).name
+    pair = clip_run(Arrays((Array(dtype, (2,)),)))
+    textbook = planted("quotient", "g · (max_norm / ‖g‖)", pair, "CLIP-1", clip_by_global_norm, _clip_by_quotient)
+    computed = planted(
+        "computed norm",
+        "decides on the computed norm",
+        pair,
+        "CLIP-1",
+        clip_by_global_norm,
+        _clip_if_computed_norm_exceeds,
+    )
+    torch = planted("torch", "max_norm / (‖g‖ + 1e-6) in float32", pair, "CLIP-1", clip_by_global_norm, _clip_as_torch)
+    nearest = planted("to nearest", "rounds to nearest", pair, "CLIP-1", scale_toward_zero, _scale_to_nearest)
+    narrow = planted("float32 sum", "adds up the squares in float32", pair, "CLIP-1", sum_of_squares, _float32_sum)
+    prove(
+        "CLIP-1",
+        clip_by_global_norm,
+        variant=name,
+        theory=f"Rounded({name})",
+        bound="p = 2, n <= 4, lists of up to 3",
+        runs=functools.partial(each_list, dtype, clip_run),
+        twins=[textbook, computed, torch, narrow, *([nearest] if dtype != np.float64 else [])],
+        also={
+            "CLIP-2": [planted("strict", "compares strictly at 0", pair, "CLIP-2", fits, _fits_if_less)],
+            "CLIP-7": [planted("barely", "a margin too small", pair, "CLIP-7", shrink_factor, _factor_barely)],
+        },
+        rests_on=[*PIECE_CLAIMS, f"CLIP-4.{name}", f"CLIP-6.{name}", f"RED-11.{name}"],
+        assumes=["ROUNDING"],
+        timeout=120,
+    )
