@@ -227,6 +227,7 @@ def square_cuts(path: Path, arguments: dict[str, Any], result: ScaledSquares) ->
     total = z3.Sum(squares)
     error = rational(SUM_ERROR)
 
+    unit_positive = path.prove("the unit is positive", unit > 0)
     large = path.prove(
         "some quotient is at least 1, or all are 0",
         z3.Or(
@@ -251,7 +252,7 @@ def square_cuts(path: Path, arguments: dict[str, Any], result: ScaledSquares) ->
         lost_nothing = path.prove(
             "an exact sum lost nothing in scaling",
             z3.Implies(exact, scaled.value == scaled.quotient),
-            using=[*path.facts_about(*checks), *path.facts_about(scaled.quotient * unit), unit > 0],
+            using=[*path.facts_about(*checks), *path.facts_about(scaled.quotient * unit), unit_positive],
         )
         path.prove("nor in squaring", z3.Implies(exact, rounded == square), using=[lost_nothing])
     products = [*squares, *rounded_squares]
@@ -265,11 +266,11 @@ def square_cuts(path: Path, arguments: dict[str, Any], result: ScaledSquares) ->
         path.prove(
             "an unscaled square",
             scaled.element * scaled.element == (scaled.quotient * scaled.quotient) * weight,
-            using=[z3.Implies(unit != 0, scaled.quotient * unit == scaled.element), unit > 0],
+            using=[z3.Implies(unit != 0, scaled.quotient * unit == scaled.element), unit_positive],
         )
         for scaled in elements
     ]
-    positive = path.prove("the squared unit is positive", weight > 0, using=[unit > 0])
+    positive = path.prove("the squared unit is positive", weight > 0, using=[unit_positive])
     enlarged = path.prove(
         "the error scales",
         magnitude(value * weight - total * weight) <= error * (total * weight),

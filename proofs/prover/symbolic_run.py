@@ -66,8 +66,10 @@ class Run:
         path = current()
         arguments = {name: kind.symbolic(name, self.theory) for name, kind in self.inputs.items()}
         with contracts.interpreted(self._interpret):
+            path.assuming = True
             for clause in contracts.preconditions(self.function):
                 path.assume(truth(call_with(clause.condition, arguments)))
+            path.assuming = False
             if self.domain is not None:
                 path.assume(truth(call_with(self.domain, arguments)))
             body = self.replaced.get(self.function, contracts.bare(self.function))

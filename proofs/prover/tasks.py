@@ -29,6 +29,7 @@ from proofs.prover.files import write_atomically
 from proofs.prover.pool import described
 from proofs.prover.solvers import Solved, solve, version
 
+QUICK = 0.4  # seconds
 EXPECTED_ANSWER = {Aim.GOAL: "unsat", Aim.WITNESS: "sat", Aim.REFUTE: "sat"}
 
 
@@ -70,8 +71,11 @@ def build(place: Place) -> list[Asked]:
     for number, obligation in enumerate(_obligations(place), 1):
         asked = _asked(place, number, obligation)
         known = None if asked.group in settled else cache.get(asked.key)
+        cached = known is not None
+        if known is None and not first_suffices(claim, asked.group):
+            known = _at_once(asked, cache)
         if known is not None:
-            asked = answered(asked, known, cached=True)
+            asked = answered(asked, known, cached)
             if asked.answer is Answer.SAT and obligation.replay is not None:
                 asked = replayed(asked, _replay(obligation, known.model))
         if asked.refutes and first_suffices(claim, asked.group):
@@ -79,6 +83,22 @@ def build(place: Place) -> list[Asked]:
         every.append(asked)
     _sweep(place.folder, {Path(asked.file).name for asked in every})
     return every
+
+
+def _at_once(asked: Asked, cache: Cache) -> Solved | None:
+    """The answer to a small question, of which there are thousands: not worth a process of its own."""
+    if asked.query.solver != "z3" or asked.query.timeout < 2 * QUICK:
+        return None
+    started = time.monotonic()
+    try:
+        solved = solve(replace(asked.query, timeout=QUICK))
+    except Exception:  # it is asked again, and then says what is wrong
+        return None
+    if solved.answer not in (Answer.SAT, Answer.UNSAT):
+        return None
+    solved = replace(solved, seconds=round(time.monotonic() - started, 3))
+    cache.put(asked.key, solved)
+    return solved
 
 
 def ask(query: Query, cache: Path | None) -> Solved:

@@ -31,7 +31,8 @@ def root(x: z3.ArithRef) -> z3.ArithRef:
     key = ("sqrt", x.get_id())
     if key not in path.memory:
         y = path.variable("sqrt", lambda value: square_root(value(x)))
-        path.assume(z3.Implies(x >= 0, z3.And(y >= 0, y * y == x)))
+        path.assume(z3.Implies(x >= 0, y >= 0))
+        path.define(z3.Implies(x >= 0, y * y == x))
         path.memory[key] = (y, x)
     return path.memory[key][0]
 
