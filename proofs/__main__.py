@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from proofs.contracts import table
 from proofs.prover import report as reports
 from proofs.prover import terminal
 from proofs.prover.claims import Claim, registry_at
@@ -23,7 +24,12 @@ from proofs.prover.sources import source_hash
 
 CORES = os.cpu_count() or 1
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True, help="Prove the reference, and say what is proven.")
+app = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    help="Prove the reference, and say what is proven.",
+)
 
 Select = Annotated[list[str] | None, typer.Argument(metavar="[SELECT]...", help="Rows or claim ids; all by default.")]
 Jobs = Annotated[int, typer.Option(min=1, help="Processes at once.")]
@@ -63,6 +69,9 @@ def run(
     path = reports.write(report, build)
     for line in terminal.summary(outcome, surprises):
         screen.show(line)
+    if report["contracts"]:
+        for line in table.lines(report["contracts"]):
+            screen.show(line)
     failures = list((report["contracts"] or {}).get("failures", ()))
     for line in (*failures, *(complaints if surprises is None else ())):
         screen.show(line)

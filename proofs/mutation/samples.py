@@ -320,7 +320,7 @@ def _power_sums(generator: random.Random) -> Iterator[clipping.PowerSum]:
 def _norms(generator: random.Random) -> Iterator[Arguments]:
     zero = clipping.PowerSum(np.float64(0), np.bool_(True), np.float64(1))
     for total in itertools.chain([zero], _power_sums(generator)):
-        yield {"norm": clipping.NORMS[2.0], "total": total}
+        yield {"value": total.value, "unit": total.unit}
 
 
 def _decisions(generator: random.Random) -> Iterator[Arguments]:
@@ -328,6 +328,13 @@ def _decisions(generator: random.Random) -> Iterator[Arguments]:
         norm = _inside(float(np.sqrt(total.value)) * float(total.unit))
         for max_norm in bounds_around(generator, Fraction(norm)):
             yield {"total": total, "max_norm": np.float64(max_norm)}
+
+
+def _comparisons(generator: random.Random) -> Iterator[Arguments]:
+    for sample in _decisions(generator):
+        ratio = sample["max_norm"] / sample["total"].unit
+        if ratio <= clipping.MOST_RATIO:
+            yield {"total": sample["total"], "ratio": ratio}
 
 
 def _factors(generator: random.Random) -> Iterator[Arguments]:
@@ -380,6 +387,7 @@ _GENERATORS: dict[str, Generator] = {
     "clipping.clip_by_value": _values,
     "clipping.in_full": _norms,
     "clipping.is_within": _decisions,
+    "clipping.fits": _comparisons,
     "clipping.shrink_factor": _factors,
     "clipping.shrink": _shrinkings,
     "clipping.scale_toward_zero": _roundings,

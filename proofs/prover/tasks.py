@@ -94,7 +94,7 @@ def _at_once(asked: Asked, cache: Cache) -> Solved | None:
         solved = solve(replace(asked.query, timeout=QUICK))
     except Exception:  # it is asked again, and then says what is wrong
         return None
-    if solved.answer not in (Answer.SAT, Answer.UNSAT):
+    if solved.answer is not (Answer.SAT if asked.aim is Aim.WITNESS else Answer.UNSAT):
         return None
     solved = replace(solved, seconds=round(time.monotonic() - started, 3))
     cache.put(asked.key, solved)

@@ -17,8 +17,8 @@ import synthetic
 from typer.testing import CliRunner, Result
 
 from proofs.__main__ import app
-from proofs.prover.sources import source_hash
 from proofs.prover import report as reports
+from proofs.prover.sources import source_hash
 
 ESTABLISHED = """\
 # id  verb  theory  bound

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from multiprocessing import forkserver
@@ -64,7 +65,7 @@ UNDECIDED = {
     "SPURIOUS-1": "goal: spurious: the model did not replay (NumPy keeps the clause on this input)",
     "LEMMA-1": "goal: does not hold, and has nothing to replay",
     "REPLAY-1": "goal: the replay failed: RuntimeError: a defect",
-    "REPLAY-2": "witness: the replay failed: the worker process died (exit code 7)",
+    "REPLAY-2": "goal: the replay failed: the worker process died (exit code 7)",
     "BUILD-1": "the obligations could not be built: LookupError: no such clause",
     "BUILD-2": "the obligations could not be built: the worker process died (exit code 7)",
     "BUILD-3": "the obligations could not be built: out of memory: more than",
@@ -108,7 +109,10 @@ def test_trying_every_input(found: Found) -> None:
 def workers() -> list[str]:
     """The processes that the server of worker processes has started and that still run."""
     server = str(forkserver._forkserver._forkserver_pid)  # type: ignore[attr-defined]
-    stats = [path.read_text().rpartition(")")[2].split() for path in Path("/proc").glob("[0-9]*/stat")]
+    stats = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # a process may end while we look
+            stats.append(path.read_text().rpartition(")")[2].split())
     return [fields[1] for fields in stats if fields[1] == server and fields[0] != "Z"]
 
 

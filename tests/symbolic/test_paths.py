@@ -85,7 +85,7 @@ def test_what_decided_a_cut_is_proven_for_the_record() -> None:
     (routine,) = path.routine
     assert z3.is_true(z3.simplify(routine[1] == (z3.Real("x") > 0)))
     solver = z3.Solver()
-    solver.add(z3.Not(path.routine_goal()))
+    solver.add(z3.Not(z3.And(*(goal for _, goal in path.routine_goals()))))
     assert solver.check() == z3.unsat
 
 
