@@ -371,6 +371,30 @@ def scale_toward_zero(x: Any, unit: Any, dtype: Any) -> Any:
 )
 @require(lambda grads: are_finite(grads), lambda grads: finite_error("grads", grads))
 @require(lambda max_value: is_positive(max_value), lambda max_value: positive_error("max_value", max_value))
+@ensure("CLIP-40", lambda result, max_value: all(np.all(_does_not_exceed(out, max_value)) for out in result))
+@ensure(
+    "CLIP-41",
+    lambda result, grads, max_value: all(
+        out.dtype == grad.dtype
+        and out.shape == grad.shape
+        and np.all(np.logical_not(_does_not_exceed(grad, max_value)) | _is_same(out, grad))
+        for out, grad in zip(result, grads, strict=True)
+    ),
+)
+@ensure(
+    "CLIP-42",
+    lambda result, grads: all(
+        np.all(np.signbit(out) == np.signbit(grad)) for out, grad in zip(result, grads, strict=True)
+    ),
+)
+@ensure(
+    "CLIP-43",
+    lambda result, grads, max_value: all(
+        np.all(_does_not_exceed(grad, max_value) | _is_largest(out, grad, max_value))
+        for out, grad in zip(result, grads, strict=True)
+    ),
+)
+@ensure("CLIP-44", lambda result, grads: _keeps_order(result, grads))
 def clip_by_value(grads: Sequence[Array], max_value: Any) -> list[Any]:
     """Clip every element to [-max_value, max_value].
 
@@ -381,12 +405,51 @@ def clip_by_value(grads: Sequence[Array], max_value: Any) -> list[Any]:
     Parameters: grads as for `global_norm`; max_value, a real number > 0, used in float64, inf allowed.
     Returns: the gradients, each of its shape and dtype; an array with nothing to clip is returned itself.
     Raises: TypeError or ValueError naming the argument, the array and the element at fault.
+
+    Claims
+        CLIP-40  prove  IEEE(float16, float32, float64)  elementwise  |out| <= max_value, exactly
+        CLIP-41  prove  IEEE(float16, float32, float64)  elementwise  the same bits where |g| <= max_value
+        CLIP-42  prove  IEEE(float16, float32, float64)  elementwise  g's sign bit: zeros keep theirs
+        CLIP-43  prove  IEEE(float16, float32, float64)  elementwise
+                 |out| is the largest float of g's dtype that is at most max_value where |g| > max_value
+        CLIP-44  prove  IEEE(float16, float32, float64)  any two elements  monotone: x <= y makes clip(x) <= clip(y)
     """
     largest = np.minimum(as_float64(max_value), np.finfo(np.float64).max)
     return [clip_elements(grad, scale_toward_zero(largest, np.float64(1), grad.dtype)) for grad in grads]
 
 
+def _does_not_exceed(x: Any, bound: Any) -> Any:
+    return np.abs(x).astype(np.float64) <= as_float64(bound)
+
+
+def _is_same(x: Any, y: Any) -> Any:
+    """Whether two finite floats have the same bits."""
+    return (x == y) & (np.signbit(x) == np.signbit(y))
+
+
+def _is_largest(x: Any, source: Any, bound: Any) -> Any:
+    """Whether no float between |x| and |source| is at most the bound."""
+    return _does_not_exceed(x, bound) & np.logical_not(_does_not_exceed(np.nextafter(x, source), bound))
+
+
+def _keeps_order(results: Sequence[Any], sources: Sequence[Any]) -> Any:
+    """Whether neighbours that were in order are in the same order afterwards."""
+    before, after = (np.concatenate([np.ravel(array) for array in arrays]) for arrays in (sources, results))
+    rising = (before[:-1] > before[1:]) | (after[:-1] <= after[1:])
+    falling = (before[:-1] < before[1:]) | (after[:-1] >= after[1:])
+    return np.all(rising & falling)
+
+
+@require(lambda grad: np.all(np.isfinite(grad)), lambda grad: finite_error("grad", [grad]))
+@require(lambda limit: limit >= 0, lambda limit: ValueError(f"limit must not be negative, got {limit}"))
+@ensure("CLIP-31", lambda result, limit: np.all(np.abs(result) <= limit))
+@ensure("CLIP-32", lambda result, grad, limit: np.all((np.abs(grad) > limit) | (result == grad)))
 def clip_elements(grad: Array, limit: Any) -> Any:
-    """Every element with a magnitude of at most ``limit``, a scalar of grad's dtype, its sign kept."""
+    """Every element with a magnitude of at most ``limit``, a scalar of grad's dtype, its sign kept.
+
+    Claims
+        CLIP-31  prove  CrossHair  float64, n <= 4  every element of the result is at most limit in magnitude
+        CLIP-32  prove  CrossHair  float64, n <= 4  an element within the limit stays as it is
+    """
     within = np.abs(grad) <= limit
     return grad if np.all(within) else np.where(within, grad, np.copysign(limit, grad))

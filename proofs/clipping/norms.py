@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import random
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,8 +27,17 @@ from reference.clipping import (
     shrink,
     shrink_factor,
 )
-from reference.contracts import bare
-from reference.reductions import ScaledSquares, power_of_two_at_most, sum_of_squares
+from reference.contracts import bare, ensure, require
+from reference.exactness import same_bits
+from reference.reductions import MOST_TERMS, ScaledSquares, power_of_two_at_most, sum_of_squares
+from reference.validation import (
+    are_finite,
+    are_float_arrays,
+    finite_error,
+    float_arrays_error,
+    is_positive,
+    positive_error,
+)
 
 FLOATS = (np.float16, np.float32, np.float64)
 NUMBER = Array(np.float64)
@@ -160,4 +169,70 @@ for dtype in FLOATS:
         rests_on=[*PIECE_CLAIMS, f"CLIP-4.{name}", f"CLIP-6.{name}", f"RED-11.{name}"],
         assumes=["ROUNDING"],
         timeout=120,
+    )
+
+
+# ---- clipping again changes nothing ---------------------------------------------------------------------------------
+
+
+class Twice(NamedTuple):
+    """Gradients clipped once and twice."""
+
+    once: list[Any]
+    twice: list[Any]
+
+
+@require(
+    lambda grads: are_float_arrays(grads, MOST_TERMS), lambda grads: float_arrays_error("grads", grads, MOST_TERMS)
+)
+@require(lambda grads: are_finite(grads), lambda grads: finite_error("grads", grads))
+@require(lambda max_norm: is_positive(max_norm), lambda max_norm: positive_error("max_norm", max_norm))
+@ensure("CLIP-10", lambda result: same_bits(result.twice, result.once))
+def clip_twice(grads: Any, max_norm: Any) -> Twice:
+    """The gradients clipped once, and the result clipped again.
+
+    Claims
+        CLIP-10  prove  Rounded(float16, float32, float64)  any n, by CLIP-2 and CLIP-7  clipping again changes nothing
+    """
+    once = clip_by_global_norm(grads, max_norm).grads
+    return Twice(once, clip_by_global_norm(once, max_norm).grads)
+
+
+def twice_run(arrays: Arrays) -> Run:
+    """clip_twice on a list of these shapes: only the contract of clipping is used."""
+    return Run(
+        clip_twice,
+        {"grads": arrays, "max_norm": NUMBER},
+        Rounded(),
+        uses={clip_by_global_norm: "contract"},
+        leaving_out=("CLIP-1", "CLIP-3"),
+        examples=[{"grads": example(arrays), "max_norm": np.float64(2)}],
+        draw=lambda generator: {
+            name: value
+            for name, value in near_the_norm(arrays.members[0].dtype, generator).items()
+            if name != "norm_type"
+        },
+    )
+
+
+for dtype in FLOATS:
+    name = np.dtype(dtype).name
+    prove(
+        "CLIP-10",
+        clip_twice,
+        variant=name,
+        theory=f"Rounded({name})",
+        bound="p = 2, n <= 4, lists of up to 3",
+        runs=functools.partial(each_list, dtype, twice_run),
+        twins=[
+            sampled_twin(
+                "carelessly",
+                "rounds to nearest (float64: a margin too small)",
+                twice_run(Arrays((Array(dtype, (2,)),))),
+                "CLIP-10",
+                {shrink_factor: _factor_barely} if dtype == np.float64 else {scale_toward_zero: _scale_to_nearest},
+            )
+        ],
+        rests_on=[f"CLIP-2.{name}", f"CLIP-7.{name}"],
+        assumes=["ROUNDING"],
     )

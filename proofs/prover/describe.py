@@ -37,26 +37,29 @@ def prove(
     ``also`` are further clauses of the same runs, each with its twins: claims of their own that share the obligations.
     """
     further = dict(also or {})
+    rests = tuple(rests_on)
 
     def build() -> Iterator[Obligation]:
         if lemmas is not None:
             yield from lemmas()
         for label, run in runs():
-            yield from obligations(dataclasses.replace(run, clauses=(clause, *further)), label, timeout=timeout)
+            yield from obligations(
+                dataclasses.replace(run, clauses=(clause, *further)), label, timeout=timeout, rests_on=rests
+            )
 
     leader = f"{clause}.{variant}" if variant else clause
     claims = [
         CLAIMS.register(
             Claim(
                 id=f"{name}.{variant}" if variant else name,
-                row=function.__module__.rpartition(".")[2],
+                row=function.__module__.split(".")[1],
                 function=f"{function.__module__}.{function.__name__}",
                 statement=statement or statement_of(function, name),
                 verb=verb,
                 theory=theory,
                 bound=bound,
                 build=build if name == clause else None,
-                rests_on=tuple(rests_on),
+                rests_on=rests,
                 assumes=tuple(assumes),
                 twins=tuple(planted),
                 location=location_of(function, name),
@@ -85,7 +88,7 @@ def exhaustive(
     return CLAIMS.register(
         Claim(
             id=f"{clause}.{variant}" if variant else clause,
-            row=function.__module__.rpartition(".")[2],
+            row=function.__module__.split(".")[1],
             function=f"{function.__module__}.{function.__name__}",
             statement=statement or statement_of(function, clause),
             verb="exhaust",

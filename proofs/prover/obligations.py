@@ -22,11 +22,16 @@ from reference import contracts
 NEIGHBOURS = 2000  # inputs tried around a model of a theory whose models may be spurious
 
 
-def obligations(run: Run, label: str = "", group: str = "", timeout: float = 60.0) -> Iterator[Obligation]:
+def obligations(
+    run: Run, label: str = "", group: str = "", timeout: float = 60.0, rests_on: Sequence[str] | None = None
+) -> Iterator[Obligation]:
     """Everything that must be proven for the clauses of a run, and witnesses that its preconditions can be met."""
     aim = Aim.REFUTE if group else Aim.GOAL
     for position, path in enumerate(run.paths(), 1):
         name = f"{label}path {position}"
+        unproven = path.assumed - {claim.partition(".")[0] for claim in rests_on or path.assumed}
+        if unproven:
+            raise ValueError(f"{run.function.__name__} assumes {', '.join(sorted(unproven))} without resting on it")
         if not group:
             yield _witness(run, path, name, timeout)
             for kind, goal in path.routine_goals():

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
+import z3
 
 from proofs.symbolic.array import SymbolicArray, truth
 from proofs.symbolic.inputs import Input
@@ -31,7 +32,8 @@ Script = Callable[[Path, dict[str, Any], Any], None]
 class Run:
     """What is run symbolically, and what may be taken for proven.
 
-    ``uses`` names inner functions by what stands for them: their ``contract`` alone, or ``both`` body and contract.
+    ``uses`` names inner functions by what stands for them: their ``contract`` alone, or ``both`` body and contract;
+    clauses that need not be assumed for it can be left out.
     ``replaced`` puts other code in the place of an inner function: the planted bug of a must-fail twin.
     ``domain`` adds a hypothesis on the arguments; it belongs into the claim's bound.
     ``before`` proves cuts (`Path.prove`) on the arguments of an inner function whenever it is called, ``script`` on everything
@@ -44,12 +46,17 @@ class Run:
     theory: Theory
     clauses: tuple[str, ...] = ()
     uses: Mapping[Callable[..., Any], Use] = field(default_factory=dict)
+    leaving_out: tuple[str, ...] = ()
     replaced: Mapping[Callable[..., Any], Callable[..., Any]] = field(default_factory=dict)
     domain: Callable[..., Any] | None = None
     before: Mapping[Callable[..., Any], Callable[[Path, dict[str, Any]], None]] = field(default_factory=dict)
     script: Script | None = None
     examples: Sequence[Mapping[str, Any]] = ()
     draw: Callable[[random.Random], Mapping[str, Any]] | None = None
+
+    def drawing(self, draw: Callable[[random.Random], Mapping[str, Any]]) -> Run:
+        """The same run with other random arguments."""
+        return dataclasses.replace(self, draw=draw)
 
     def random(self, generator: random.Random) -> Mapping[str, Any]:
         """Random arguments."""
@@ -93,12 +100,17 @@ class Run:
         if use is not None:
             path.assuming = True
             try:
-                for clause in contracts.postconditions(function):
+                for clause in self._summary(function):
+                    path.assumed.add(clause.claim)
                     path.assume(truth(call_with(clause.condition, {**arguments, "result": result})))
             finally:
                 path.assuming = False
         path.calls.append(Call(function.__name__, arguments, result))
         return result
+
+    def _summary(self, function: Callable[..., Any]) -> list[contracts.Clause]:
+        """What is assumed of a function that its contract stands for."""
+        return [clause for clause in contracts.postconditions(function) if clause.claim not in self.leaving_out]
 
     def _stand_in(self, function: Callable[..., Any], arguments: dict[str, Any]) -> Any:
         """Fresh values in the shape of the result, which a run on placeholder numbers shows."""
@@ -106,6 +118,7 @@ class Run:
             sample = contracts.bare(function)(**{name: _placeholder(value) for name, value in arguments.items()})
         result = _fresh_like(sample, function.__name__, self.theory)
         _leave_recipes(result, function, arguments)
+        _same_for_the_same(result, function, arguments)
         return result
 
 
@@ -148,6 +161,27 @@ def _fresh_like(sample: Any, stem: str, theory: Theory) -> Any:
             terms[index] = theory.variable(current().fresh(stem), sample.dtype)
         return SymbolicArray(terms, sample.dtype, theory)
     return _rebuilt(sample, lambda part: _fresh_like(part, stem, theory))
+
+
+def _same_for_the_same(result: Any, function: Callable[..., Any], arguments: dict[str, Any]) -> None:
+    """A pure function returns the same for the same arguments."""
+    path = current()
+    given, got = _reals(list(arguments.values())), _reals(result)
+    earlier = path.memory.setdefault(("stand-ins", function.__name__), [])
+    for other_given, other_got in earlier:
+        if len(given) == len(other_given):
+            equal = [a == b for a, b in zip(given, other_given, strict=True)]
+            path.assume(z3.Implies(z3.And(*equal), z3.And(*[a == b for a, b in zip(got, other_got, strict=True)])))
+    earlier.append((given, got))
+
+
+def _reals(value: Any) -> list[Any]:
+    """All symbolic numbers of a value, as terms."""
+    if isinstance(value, SymbolicArray):
+        return [getattr(term, "real", term) for term in value.elements.ravel()]
+    if isinstance(value, list | tuple):
+        return [term for part in value for term in _reals(part)]
+    return []
 
 
 def _leave_recipes(result: Any, function: Callable[..., Any], arguments: dict[str, Any]) -> None:

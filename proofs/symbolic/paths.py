@@ -59,6 +59,7 @@ class Path:
     powers_of_two: set[int] = field(default_factory=set)
     definitions: set[int] = field(default_factory=set)
     assuming: bool = False
+    assumed: set[str] = field(default_factory=set)
     memory: dict[Any, Any] = field(default_factory=dict)
     _names: int = 0
     _solver: z3.Solver | None = None
