@@ -50,7 +50,7 @@ class Known(NamedTuple):
     exact: z3.BoolRef
 
 
-def norm_cuts(path: Path, arguments: dict[str, Any], result: Any) -> None:
+def norm_cuts(path: Path, arguments: dict[str, Any], result: Any, tight: Any = None) -> None:
     """From the contract of the sum of squares to the squares themselves, on each branch."""
     total = path.last("sum_of_squares").result
     grads = [g for grad in arguments["grads"] for g in reals(grad)]
@@ -86,7 +86,9 @@ def norm_cuts(path: Path, arguments: dict[str, Any], result: Any) -> None:
     weighed = path.prove("and squared", (ratio * ratio) * weight == limit * limit, using=[divided])
     if any(call.function == "shrink" for call in path.calls):
         exceeded_cuts(path, terms, known, ratio, weighed)
-        shrink_cuts(path, terms, known)
+        shrunk = shrink_cuts(path, terms, known)
+        if tight is not None:
+            tight(path, terms, known, shrunk, arguments["grads"][0].dtype)
     else:
         reached_cuts(path, terms, known, ratio, weighed, exact)
 
@@ -162,6 +164,7 @@ class ElementCuts(NamedTuple):
     square: z3.BoolRef
     bounded: z3.BoolRef
     near: z3.BoolRef
+    low: z3.BoolRef
     same: z3.BoolRef
     small: z3.BoolRef
 
@@ -183,7 +186,31 @@ def elements_of(path: Path, unit: z3.ArithRef) -> list[Element]:
     ]
 
 
-def shrink_cuts(path: Path, terms: Terms, known: Known) -> None:
+class Shrunk(NamedTuple):
+    """What the clipped branch has: its elements, what they share, and the facts about these."""
+
+    elements: list[Element]
+    cuts: list[ElementCuts]
+    factor: z3.ArithRef
+    limit_unit: z3.ArithRef
+    rest: z3.ArithRef
+    scale: z3.ArithRef
+    power: z3.ArithRef
+    total: z3.ArithRef
+    some: z3.BoolRef
+    above: z3.BoolRef
+    whole: z3.BoolRef
+    parted: z3.BoolRef
+    at_least_one: z3.BoolRef
+    contract: z3.BoolRef
+    heavy: z3.BoolRef
+
+    @property
+    def quotient_squares(self) -> list[z3.ArithRef]:
+        return [element.quotient * element.quotient for element in self.elements]
+
+
+def shrink_cuts(path: Path, terms: Terms, known: Known) -> Shrunk:
     """Elements, then their sum, then the contract of the factor."""
     value, unit, limit, weight = terms.value, terms.unit, terms.limit, terms.weight
     factor = real(path.last("shrink_factor").result)
@@ -267,6 +294,23 @@ def shrink_cuts(path: Path, terms: Terms, known: Known) -> None:
             scale * ((1 + rational(5 * U)) * (power * total) + 4 * TINY),
         ],
     )
+    return Shrunk(
+        elements,
+        cuts,
+        factor,
+        limit_unit,
+        rest,
+        scale,
+        power,
+        total,
+        some,
+        above,
+        whole,
+        parted,
+        at_least_one,
+        contract,
+        heavy,
+    )
 
 
 def element_cuts(
@@ -288,6 +332,11 @@ def element_cuts(
         "the product is near",
         magnitude(product) <= reach * (1 + rational(2 * U)) + TINY,
         using=[*path.facts_about(product), *path.facts_about(quotient), bounded, some],
+    )
+    low = path.prove(
+        "the product from below",
+        magnitude(product) >= reach * (1 - rational(2 * U)) - TINY,
+        using=[*path.facts_about(product)[:-1], *path.facts_about(quotient)[:-1], bounded, some],
     )
     square = path.prove(
         "so is its square",
@@ -311,6 +360,7 @@ def element_cuts(
         ),
         bounded,
         near,
+        low,
         same,
         small,
     )

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from proofs.clipping.norm_cuts import bound_factor, bound_sum, bound_total, norm_cuts
+from proofs.clipping.tight_cuts import tight_cuts
 from proofs.prover.claims import Twin
 from proofs.prover.describe import prove, sampled_twin
 from proofs.prover.symbolic_run import Run, Use
@@ -81,7 +82,7 @@ def clip_run(arrays: Arrays) -> Run:
         Rounded(),
         uses=PIECES,
         before={fits: bound_sum, shrink_factor: bound_total, shrink: bound_factor},
-        script=norm_cuts,
+        script=functools.partial(norm_cuts, tight=tight_cuts),
         examples=[
             {"grads": example(arrays), "max_norm": np.float64(limit), "norm_type": 2.0}
             for limit in (2.0**80, 16, 9.3, 2, 0.3)
@@ -119,8 +120,8 @@ def _scale_to_nearest(x: Any, unit: Any, dtype: Any) -> Any:
     return (x * unit).astype(dtype)
 
 
-def _shrink_twice(grad: Any, unit: Any, factor: Any, limit_unit: Any) -> Any:
-    return bare(shrink)(grad, unit, factor * 0.5, limit_unit)
+def _factor_halved(total: Any, limit: Any, norm: Norm = NORMS[2.0]) -> Any:
+    return bare(shrink_factor)(total, limit, norm) / 2
 
 
 def _factor_barely(total: Any, limit: Any, norm: Norm = NORMS[2.0]) -> Any:
@@ -164,6 +165,7 @@ for dtype in FLOATS:
         twins=[textbook, computed, torch, narrow, *([nearest] if dtype != np.float64 else [])],
         also={
             "CLIP-2": [planted("strict", "compares strictly at 0", pair, "CLIP-2", fits, _fits_if_less)],
+            "CLIP-3": [planted("half", "takes half of the factor", pair, "CLIP-3", shrink_factor, _factor_halved)],
             "CLIP-7": [planted("barely", "a margin too small", pair, "CLIP-7", shrink_factor, _factor_barely)],
         },
         rests_on=[*PIECE_CLAIMS, f"CLIP-4.{name}", f"CLIP-6.{name}", f"RED-11.{name}"],

@@ -297,6 +297,13 @@ def _scales_at_least(unit: Number, up: bool) -> tuple[int, ...]:
     return SCALES
 
 
+def lies_in_range(real: z3.ArithRef, form: Format) -> z3.BoolRef:
+    """The fact that an input of a format lies in its range; for float64 it is said only where it is needed."""
+    fact = z3.And(real >= rational(-form.largest), real <= rational(form.largest))
+    current().assume(fact)
+    return fact
+
+
 def exact_quotient(a: z3.ArithRef, b: z3.ArithRef) -> z3.ArithRef:
     """The variable that stands for a / b, which must have been divided on this path."""
     return current().memory["quotient", a.get_id(), b.get_id()][0]
