@@ -371,27 +371,21 @@ def scale_toward_zero(x: Any, unit: Any, dtype: Any) -> Any:
 )
 @require(lambda grads: are_finite(grads), lambda grads: finite_error("grads", grads))
 @require(lambda max_value: is_positive(max_value), lambda max_value: positive_error("max_value", max_value))
-@ensure("CLIP-40", lambda result, max_value: all(np.all(_does_not_exceed(out, max_value)) for out in result))
+@ensure("CLIP-40", lambda result, max_value: _everywhere(lambda out: _within(out, max_value), result))
 @ensure(
     "CLIP-41",
-    lambda result, grads, max_value: all(
-        out.dtype == grad.dtype
-        and out.shape == grad.shape
-        and np.all(np.logical_not(_does_not_exceed(grad, max_value)) | _is_same(out, grad))
-        for out, grad in zip(result, grads, strict=True)
+    lambda result, grads, max_value: _everywhere(
+        lambda out, g: np.logical_not(_within(g, max_value)) | _is_same(out, g), result, grads
     ),
 )
 @ensure(
     "CLIP-42",
-    lambda result, grads: all(
-        np.all(np.signbit(out) == np.signbit(grad)) for out, grad in zip(result, grads, strict=True)
-    ),
+    lambda result, grads: _everywhere(lambda out, g: np.signbit(out) == np.signbit(g), result, grads),
 )
 @ensure(
     "CLIP-43",
-    lambda result, grads, max_value: all(
-        np.all(_does_not_exceed(grad, max_value) | _is_largest(out, grad, max_value))
-        for out, grad in zip(result, grads, strict=True)
+    lambda result, grads, max_value: _everywhere(
+        lambda out, g: _within(g, max_value) | _is_largest(out, g, max_value), result, grads
     ),
 )
 @ensure("CLIP-44", lambda result, grads: _keeps_order(result, grads))
@@ -418,18 +412,23 @@ def clip_by_value(grads: Sequence[Array], max_value: Any) -> list[Any]:
     return [clip_elements(grad, scale_toward_zero(largest, np.float64(1), grad.dtype)) for grad in grads]
 
 
-def _does_not_exceed(x: Any, bound: Any) -> Any:
+def _everywhere(check: Callable[..., Any], *lists: Sequence[Array]) -> Any:
+    checks = (np.all(check(*arrays)) for arrays in zip(*lists, strict=True))
+    return functools.reduce(np.logical_and, checks, np.bool_(True))
+
+
+def _within(x: Any, bound: Any) -> Any:
     return np.abs(x).astype(np.float64) <= as_float64(bound)
 
 
 def _is_same(x: Any, y: Any) -> Any:
-    """Whether two finite floats have the same bits."""
-    return (x == y) & (np.signbit(x) == np.signbit(y))
+    """Whether two arrays agree in dtype and shape, and where, being finite, in every bit."""
+    return (x.dtype == y.dtype) & (x.shape == y.shape) & (x == y) & (np.signbit(x) == np.signbit(y))
 
 
 def _is_largest(x: Any, source: Any, bound: Any) -> Any:
-    """Whether no float between |x| and |source| is at most the bound."""
-    return _does_not_exceed(x, bound) & np.logical_not(_does_not_exceed(np.nextafter(x, source), bound))
+    """Where x is within the bound and the next float toward its source is not."""
+    return _within(x, bound) & np.logical_not(_within(np.nextafter(x, source), bound))
 
 
 def _keeps_order(results: Sequence[Any], sources: Sequence[Any]) -> Any:
@@ -440,7 +439,7 @@ def _keeps_order(results: Sequence[Any], sources: Sequence[Any]) -> Any:
     return np.all(rising & falling)
 
 
-@require(lambda grad: np.all(np.isfinite(grad)), lambda grad: finite_error("grad", [grad]))
+@require(lambda grad: np.all(np.isfinite(grad)), lambda grad: ValueError(f"grad must be finite, got {grad}"))
 @require(lambda limit: limit >= 0, lambda limit: ValueError(f"limit must not be negative, got {limit}"))
 @ensure("CLIP-31", lambda result, limit: np.all(np.abs(result) <= limit))
 @ensure("CLIP-32", lambda result, grad, limit: np.all((np.abs(grad) > limit) | (result == grad)))

@@ -39,7 +39,7 @@ from reference.validation import (
 
 Array = npt.NDArray[np.floating[Any]]
 
-BLOCK = 1 << 16  # elements worked on at a time: small enough to stay in the processor's cache
+BLOCK = 1 << 14  # elements worked on at a time: small enough to stay in the processor's cache
 MOST_TERMS = 1 << 40
 MOST_EXPONENT = 400  # of a fold: far from overflow and underflow of its anchor
 MOST_BOUND = 300  # exponent of the terms of a folded sum: all its folds stay within MOST_EXPONENT
@@ -84,7 +84,7 @@ def power_of_two_at_most(x: Any) -> Any:
 
 def largest_magnitude(arrays: Sequence[Array]) -> Any:
     """The largest absolute value of all elements of the arrays, as float64; 0 where there is none."""
-    peaks = [np.max(np.abs(array)).astype(np.float64) for array in arrays if array.size]
+    peaks = [np.maximum(np.max(array), -np.min(array)).astype(np.float64) for array in arrays if array.size]
     return functools.reduce(np.maximum, peaks, np.float64(0))
 
 

@@ -1,5 +1,5 @@
 """Proofs for `reference.clipping`: the elementwise pieces bit by bit, the norms in the rounding model."""
 
-from proofs.clipping import any_size, norms, pieces, values
+from proofs.clipping import any_size, exhaustive, norms, pieces, refuted, values
 
-__all__ = ["any_size", "norms", "pieces", "values"]
+__all__ = ["any_size", "exhaustive", "norms", "pieces", "refuted", "values"]
