@@ -401,12 +401,12 @@ def clip_by_value(grads: Sequence[Array], max_value: Any) -> list[Any]:
     Raises: TypeError or ValueError naming the argument, the array and the element at fault.
 
     Claims
-        CLIP-40  prove  IEEE(float16, float32, float64)  elementwise  |out| <= max_value, exactly
-        CLIP-41  prove  IEEE(float16, float32, float64)  elementwise  the same bits where |g| <= max_value
-        CLIP-42  prove  IEEE(float16, float32, float64)  elementwise  g's sign bit: zeros keep theirs
-        CLIP-43  prove  IEEE(float16, float32, float64)  elementwise
+        CLIP-40  prove  IEEE(float16, float32, float64)  n <= 2  |out| <= max_value, exactly
+        CLIP-41  prove  IEEE(float16, float32, float64)  n <= 2  the same bits where |g| <= max_value
+        CLIP-42  prove  IEEE(float16, float32, float64)  n <= 2  g's sign bit: zeros keep theirs
+        CLIP-43  prove  IEEE(float16, float32, float64)  n <= 2
                  |out| is the largest float of g's dtype that is at most max_value where |g| > max_value
-        CLIP-44  prove  IEEE(float16, float32, float64)  any two elements  monotone: x <= y makes clip(x) <= clip(y)
+        CLIP-44  prove  IEEE(float16, float32, float64)  n <= 2  monotone: x <= y makes clip(x) <= clip(y)
     """
     largest = np.minimum(as_float64(max_value), np.finfo(np.float64).max)
     return [clip_elements(grad, scale_toward_zero(largest, np.float64(1), grad.dtype)) for grad in grads]

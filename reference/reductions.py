@@ -84,7 +84,7 @@ def power_of_two_at_most(x: Any) -> Any:
 
 def largest_magnitude(arrays: Sequence[Array]) -> Any:
     """The largest absolute value of all elements of the arrays, as float64; 0 where there is none."""
-    peaks = [np.maximum(np.max(array), -np.min(array)).astype(np.float64) for array in arrays if array.size]
+    peaks = [np.max(np.abs(array)).astype(np.float64) for array in arrays if array.size]
     return functools.reduce(np.maximum, peaks, np.float64(0))
 
 

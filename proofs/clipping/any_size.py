@@ -165,7 +165,7 @@ for dtype in FLOATS:
             bound="p = 2, any n <= 2**40, inductive",
             build=obligations,
             rests_on=(f"CLIP-1.{name}", f"CLIP-2.{name}", f"CLIP-7.{name}"),
-            assumes=("ROUNDING",),
+            assumes=("ROUNDING", "SUM-ANY-SIZE"),
             twins=(
                 sampled_twin(
                     "no margin",

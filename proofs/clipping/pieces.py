@@ -106,6 +106,7 @@ prove(
     shrink_factor,
     theory="Rounded(float64)",
     bound="elementwise, 1/2 <= total <= 2**43",
+    assumes=["ROUNDING"],
     runs=lambda: [("", factor_run)],
     twins=[
         sampled_twin("no margin", "forgets the margin", factor_run, "CLIP-5", {shrink_factor: _factor_without_margin}),
@@ -135,6 +136,7 @@ prove(
     in_full,
     theory="Rounded(float64)",
     bound="p = 2, unit <= 2**1000",
+    assumes=["ROUNDING"],
     runs=lambda: [("", accurate_run)],
     twins=[sampled_twin("float32", "takes the root in float32", accurate_run, "CLIP-9", {in_full: _full_in_float32})],
 )

@@ -16,8 +16,7 @@ from reference.clipping import clip_by_value, clip_elements, scale_toward_zero
 from reference.contracts import bare
 
 FLOATS = (np.float16, np.float32, np.float64)
-ONE = ((1,),)
-LISTS = (ONE, ((2,),), ((1,), (1,)))  # shapes: one element, two of one array, two of two arrays
+SIZES = (1, 2)
 
 
 def _to_nearest(x: Any, unit: Any, dtype: Any) -> Any:
@@ -44,23 +43,20 @@ def _zeroed(grad: Any, limit: Any) -> Any:
     return np.where(np.abs(grad) <= limit, grad, limit - limit)
 
 
-def value_run(dtype: Any, shapes: tuple[tuple[int, ...], ...]) -> Run:
-    """clip_by_value on a list of arrays of these shapes."""
-    return Run(
-        clip_by_value,
-        {"grads": Arrays(tuple(Array(dtype, shape) for shape in shapes)), "max_value": Array(np.float64)},
-        IEEE(),
-    )
+def value_run(dtype: Any, size: int) -> Run:
+    """clip_by_value on a list with one array of this size; every array is clipped by itself."""
+    grads = Arrays((Array(dtype, (size,)),))
+    return Run(clip_by_value, {"grads": grads, "max_value": Array(np.float64)}, IEEE())
 
 
 def each_run(dtype: Any) -> Iterator[tuple[str, Run]]:
-    """The run on every list."""
-    return (("+".join(str(size) for (size,) in shapes) + ": ", value_run(dtype, shapes)) for shapes in LISTS)
+    """The run on every size."""
+    return ((f"{size}: ", value_run(dtype, size)) for size in SIZES)
 
 
 for dtype in FLOATS:
     name = np.dtype(dtype).name
-    single, pair = value_run(dtype, ONE), value_run(dtype, ((2,),))
+    single, pair = (value_run(dtype, size) for size in SIZES)
     negative = twin("negative", "compares without abs", single, "CLIP-40", {clip_elements: _forgets_negative})
     nearest = twin("to nearest", "rounds max_value to nearest", single, "CLIP-40", {scale_toward_zero: _to_nearest})
     whole = twin(
@@ -74,7 +70,7 @@ for dtype in FLOATS:
         clip_by_value,
         variant=name,
         theory=f"IEEE({name})",
-        bound="any two elements, all finite, all max_value > 0",
+        bound="n <= 2, all finite g, all max_value > 0",
         runs=functools.partial(each_run, dtype),
         twins=[negative, *([nearest] if dtype != np.float64 else [])],
         also={"CLIP-41": [whole], "CLIP-42": [sign], "CLIP-43": [less], "CLIP-44": [zeroed]},
