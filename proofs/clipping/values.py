@@ -46,7 +46,9 @@ def _zeroed(grad: Any, limit: Any) -> Any:
 def value_run(dtype: Any, size: int) -> Run:
     """clip_by_value on a list with one array of this size; every array is clipped by itself."""
     grads = Arrays((Array(dtype, (size,)),))
-    return Run(clip_by_value, {"grads": grads, "max_value": Array(np.float64)}, IEEE())
+    return Run(
+        clip_by_value, {"grads": grads, "max_value": Array(np.float64)}, IEEE(), uses={scale_toward_zero: "contract"}
+    )
 
 
 def each_run(dtype: Any) -> Iterator[tuple[str, Run]]:
@@ -73,5 +75,6 @@ for dtype in FLOATS:
         bound="n <= 2, all finite g, all max_value > 0",
         runs=functools.partial(each_run, dtype),
         twins=[negative, *([nearest] if dtype != np.float64 else [])],
+        rests_on=[f"CLIP-6.{name}"],
         also={"CLIP-41": [whole], "CLIP-42": [sign], "CLIP-43": [less], "CLIP-44": [zeroed]},
     )

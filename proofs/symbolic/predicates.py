@@ -165,7 +165,9 @@ def _has_subnormal(results: Any, sources: Any) -> Any:
 
 def _rounds_toward_zero(result: Any, x: Any, unit: Any) -> Any:
     form = format_of(result.dtype)
-    factor = unit.elements.reshape(()).item()
+    from proofs.symbolic.array import lift
+
+    factor = lift(result.theory, unit).elements.reshape(()).item()
     pairs = list(zip(result.elements.ravel(), x.elements.ravel(), strict=True))
     if isinstance(result.theory, IEEE):
         wide = WIDER[format_of(x.dtype)].sort
