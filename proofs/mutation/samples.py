@@ -304,6 +304,14 @@ def _values(generator: random.Random) -> Iterator[Arguments]:
             yield {"grads": grads, "max_value": max_value}
 
 
+def _elements(generator: random.Random) -> Iterator[Arguments]:
+    for sample in _values(generator):
+        grad = generator.choice(sample["grads"])
+        with np.errstate(over="ignore"):
+            limit = grad.dtype.type(min(float(sample["max_value"]), float(np.finfo(grad.dtype).max)))
+        yield {"grad": grad, "limit": limit}
+
+
 def _power_sums(generator: random.Random) -> Iterator[clipping.PowerSum]:
     while True:
         value = generator.choice(
@@ -385,6 +393,7 @@ _GENERATORS: dict[str, Generator] = {
     "clipping.clip_by_global_norm": _clips,
     "clipping.global_norm": _gradients,
     "clipping.clip_by_value": _values,
+    "clipping.clip_elements": _elements,
     "clipping.in_full": _norms,
     "clipping.is_within": _decisions,
     "clipping.fits": _comparisons,
