@@ -1,4 +1,4 @@
-"""Proofs for `reference.reductions`: the pieces bit by bit, the sums in the rounding model and for any number of terms."""
+"""Proofs for `reference.reductions`: the pieces bit by bit, the sums in the rounding model."""
 
 from proofs.reductions import pieces, squares, sums
 from proofs.reductions.lists import each_list, example, label, real, reals

@@ -13,7 +13,7 @@ import z3
 from proofs.prover.symbolic_run import Run
 from proofs.symbolic.inputs import Arrays, lists_up_to
 from proofs.symbolic.paths import Path
-from proofs.symbolic.real import rational
+from proofs.symbolic.real import magnitude, rational
 from proofs.symbolic.rounded import _quotient
 
 FLOATS = (np.float16, np.float32, np.float64)
@@ -85,3 +85,25 @@ def bound_quotients(path: Path, arguments: dict[str, Any]) -> None:
             z3.And(quotient > -2, quotient < 2),
             using=[below, positive, *path.facts_about(quotient * unit)],
         )
+
+
+def far_from_zero(path: Path, elements: list[Scaled], unit: z3.ArithRef, positive: z3.BoolRef) -> z3.BoolRef:
+    """The cut that some quotient is at least 1, or all are 0: each on its own, then all with the largest element."""
+    products = [scaled.quotient * unit for scaled in elements]
+    for scaled, product in zip(elements, products, strict=True):
+        path.prove(
+            "an element of at least a unit has a quotient of at least 1",
+            z3.And(
+                z3.Implies(magnitude(scaled.element) >= unit, z3.Or(scaled.quotient >= 1, scaled.quotient <= -1)),
+                z3.Implies(scaled.element == 0, scaled.quotient == 0),
+            ),
+            using=[z3.Implies(unit != 0, product == scaled.element), positive],
+        )
+    return path.prove(
+        "some quotient is at least 1, or all are 0",
+        z3.Or(
+            *[z3.Or(scaled.quotient >= 1, scaled.quotient <= -1) for scaled in elements],
+            z3.And(*[scaled.quotient == 0 for scaled in elements]),
+        ),
+        forgetting=products,
+    )

@@ -10,13 +10,31 @@ import z3
 
 from proofs.prover.describe import prove, sampled_twin
 from proofs.prover.symbolic_run import Run
-from proofs.reductions.lists import FLOATS, UNDERFLOW, each_list, example, real, reals, scaled_elements
+from proofs.reductions.lists import (
+    FLOATS,
+    UNDERFLOW,
+    bound_quotients,
+    each_list,
+    example,
+    far_from_zero,
+    real,
+    reals,
+    scaled_elements,
+)
 from proofs.reductions.pieces import PIECE_CLAIMS, PIECES
 from proofs.symbolic.inputs import Array, Arrays
 from proofs.symbolic.paths import Path
 from proofs.symbolic.real import magnitude, rational
 from proofs.symbolic.rounded import Rounded
-from reference.reductions import SUM_ERROR, ScaledSquares, fold, power_of_two_at_most, scale, sum_of_squares
+from reference.reductions import (
+    SUM_ERROR,
+    ScaledSquares,
+    fold,
+    fold_exponents,
+    power_of_two_at_most,
+    scale,
+    sum_of_squares,
+)
 
 
 def bound_scaled(path: Path, arguments: dict[str, Any]) -> None:
@@ -27,7 +45,6 @@ def bound_scaled(path: Path, arguments: dict[str, Any]) -> None:
         if ("bounded", scaled.value.get_id()) in path.memory:
             continue
         path.memory["bounded", scaled.value.get_id()] = scaled
-        path.prove("a quotient is below 2", z3.And(scaled.quotient > -2, scaled.quotient < 2))
         small = path.prove("a scaled element is about below 2", z3.And(scaled.value > -2.001, scaled.value < 2.001))
         square = scaled.value * scaled.value
         path.prove("its square is below 4.01", z3.And(square >= 0, square < rational(4.01)), using=[small])
@@ -53,13 +70,7 @@ def square_cuts(path: Path, arguments: dict[str, Any], result: ScaledSquares) ->
     error = rational(SUM_ERROR)
 
     unit_positive = path.prove("the unit is positive", unit > 0)
-    large = path.prove(
-        "some quotient is at least 1, or all are 0",
-        z3.Or(
-            *[z3.Or(scaled.quotient >= 1, scaled.quotient <= -1) for scaled in elements],
-            z3.And(*[scaled.quotient == 0 for scaled in elements]),
-        ),
-    )
+    large = far_from_zero(path, elements, unit, unit_positive)
     path.prove(
         "some square is at least 1, or all are 0",
         z3.Or(*[square >= 1 for square in squares], z3.And(*[square == 0 for square in squares])),
@@ -72,7 +83,15 @@ def square_cuts(path: Path, arguments: dict[str, Any], result: ScaledSquares) ->
             "the scaled element is its quotient but for underflow",
             z3.And(magnitude(scaled.value - scaled.quotient) <= UNDERFLOW, magnitude(scaled.quotient) < 2),
         )
-        path.prove("so is its square", magnitude(rounded - square) <= 5 * UNDERFLOW, using=[close])
+        below, above = scaled.value - scaled.quotient, scaled.value + scaled.quotient
+        reach = path.prove("their sum is below 5", z3.And(above > -5, above < 5), using=[close])
+        apart = path.prove(
+            "so are their squares as a product",
+            magnitude(below * above) <= 5 * UNDERFLOW,
+            using=[close, reach],
+            forgetting=[below, above],
+        )
+        path.prove("so is its square", magnitude(rounded - square) <= 5 * UNDERFLOW, using=[apart])
         path.prove("zero stays zero", z3.Implies(square == 0, rounded == 0))
         lost_nothing = path.prove(
             "an exact sum lost nothing in scaling",
@@ -127,7 +146,7 @@ def squares_run(arrays: Arrays) -> Run:
         {"arrays": arrays},
         Rounded(),
         uses=PIECES,
-        before={fold: bound_scaled},
+        before={fold_exponents: bound_quotients, fold: bound_scaled},
         script=square_cuts,
         examples=[{"arrays": example(arrays)}],
     )

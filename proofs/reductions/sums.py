@@ -10,7 +10,17 @@ import z3
 
 from proofs.prover.describe import prove, sampled_twin
 from proofs.prover.symbolic_run import Run
-from proofs.reductions.lists import FLOATS, UNDERFLOW, bound_quotients, each_list, example, real, reals, scaled_elements
+from proofs.reductions.lists import (
+    FLOATS,
+    UNDERFLOW,
+    bound_quotients,
+    each_list,
+    example,
+    far_from_zero,
+    real,
+    reals,
+    scaled_elements,
+)
 from proofs.reductions.pieces import PIECE_CLAIMS, PIECES
 from proofs.symbolic.inputs import Array, Arrays
 from proofs.symbolic.paths import Path
@@ -83,20 +93,7 @@ def sum_cuts(path: Path, arguments: dict[str, Any], result: Sum) -> None:
     total, mass = z3.Sum(quotients), z3.Sum([magnitude(q) for q in quotients])
 
     positive = path.prove("the unit is positive", unit > 0)
-    for scaled, product in zip(elements, products, strict=True):
-        path.prove(
-            "an element of at least a unit has a quotient of at least 1",
-            z3.And(
-                z3.Implies(magnitude(scaled.element) >= unit, z3.Or(scaled.quotient >= 1, scaled.quotient <= -1)),
-                z3.Implies(scaled.element == 0, scaled.quotient == 0),
-            ),
-            using=[z3.Implies(unit != 0, product == scaled.element), positive],
-        )
-    large = path.prove(
-        "some quotient is at least 1, or all are 0",
-        z3.Or(*[z3.Or(q >= 1, q <= -1) for q in quotients], z3.And(*[q == 0 for q in quotients])),
-        forgetting=products,
-    )
+    large = far_from_zero(path, elements, unit, positive)
     path.prove("so is the sum of all, or 0", z3.Or(mass >= 1, mass == 0), using=[large])
     for scaled in elements:
         if z3.eq(scaled.value, scaled.quotient):
