@@ -299,7 +299,7 @@ def reproducible_sum(arrays: Sequence[Array]) -> Sum:
     Error: |value - Σx| <= 2**-50 Σ|x| + 2**-1075, barring overflow of float64; ``exact`` says that there is none.
 
     Claims
-        RED-9  prove  Rounded(float16, float32, float64)  n <= 4, lists of up to 3
+        RED-9  prove  Rounded(float16, float32, float64)  n <= 4, lists of up to 3; of float64 |x| <= 2**1020
                the error bound; exact only if value = Σx
     """
     unit = scale(arrays)

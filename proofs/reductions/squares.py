@@ -152,7 +152,8 @@ def squares_run(arrays: Arrays) -> Run:
     )
 
 
-def _float32_squares(arrays: Any) -> ScaledSquares:
+def float32_squares(arrays: Any) -> ScaledSquares:
+    """A planted bug: the sum in float32, unscaled."""
     total = np.float32(0)
     for array in arrays:
         total = total + np.sum(np.square(array.astype(np.float32)))
@@ -179,7 +180,7 @@ for dtype in FLOATS:
         rests_on=PIECE_CLAIMS,
         assumes=["ROUNDING"],
         twins=[
-            sampled_twin("float32", "accumulates in float32", pair, "RED-11", {sum_of_squares: _float32_squares}),
+            sampled_twin("float32", "accumulates in float32", pair, "RED-11", {sum_of_squares: float32_squares}),
             sampled_twin("exact", "takes every sum for exact", pair, "RED-11", {sum_of_squares: _unscaled_squares}),
         ],
     )
