@@ -11,6 +11,7 @@ from proofs.reductions import real, reals
 from proofs.symbolic.paths import Path
 from proofs.symbolic.real import magnitude, rational
 from proofs.symbolic.rounded import exact_quotient
+from proofs.symbolic.terms import sum_of
 from reference.clipping import MOST_SHRUNK, NORMS
 from reference.reductions import SUM_ERROR
 
@@ -56,8 +57,8 @@ def norm_cuts(path: Path, arguments: dict[str, Any], result: Any, tight: Any = N
     grads = [g for grad in arguments["grads"] for g in reals(grad)]
     terms = Terms(grads, real(total.value), real(total.unit), real(arguments["max_norm"]))
     value, unit, limit, weight = terms.value, terms.unit, terms.limit, terms.weight
-    squares, error, exact = z3.Sum(terms.squares), rational(SUM_ERROR), total.exact.elements.item()
-    contract = path.facts_about(value)[:1]
+    squares, error, exact = sum_of(terms.squares), rational(SUM_ERROR), total.exact.elements.item()
+    contract = path.last("sum_of_squares").contract
     positive = path.prove("unit and max_norm are positive", z3.And(unit > 0, limit > 0))
     path.prove("the sum is 0 or at least 1/2", z3.Or(value == 0, value >= rational(0.5)), using=contract)
     known = Known(
@@ -93,17 +94,29 @@ def norm_cuts(path: Path, arguments: dict[str, Any], result: Any, tight: Any = N
         reached_cuts(path, terms, known, ratio, weighed, exact)
 
 
+def below_two_units(path: Path, grad: z3.ArithRef, unit: z3.ArithRef) -> z3.BoolRef:
+    """What the sum's contract says of one element alone."""
+    contract = path.last("sum_of_squares").contract
+    own = [fact for fact in path.facts_about(grad, among=contract) if not (z3.is_or(fact) or z3.is_implies(fact))]
+    value = real(path.last("sum_of_squares").result.value)
+    return path.prove(
+        "an element is below two units",
+        z3.And(grad > -2 * unit, grad < 2 * unit),
+        using=path.facts_without(value, among=own),
+    )
+
+
 def far_cuts(path: Path, terms: Terms, known: Known) -> None:
     """max_norm is far above the unit."""
     unit, limit, weight = terms.unit, terms.limit, terms.weight
     far = path.prove("the unit is far below", 2.0**60 * unit <= limit)
     large = path.prove("and so is its square", 2.0**100 * weight <= limit * limit, using=[far, known.positive])
-    each = [path.prove("an element is below two units", z3.And(-2 * unit <= g, g <= 2 * unit)) for g in terms.grads]
+    each = [below_two_units(path, g, unit) for g in terms.grads]
     small = [
         path.prove("its square is below four", g * g <= 4 * weight, using=[below, known.positive])
         for g, below in zip(terms.grads, each, strict=True)
     ]
-    squares = z3.Sum(terms.squares)
+    squares = sum_of(terms.squares)
     path.prove(
         "within", squares <= limit * limit, using=[*small, large, known.weights], forgetting=[*terms.products, weight]
     )
@@ -126,7 +139,7 @@ def reached_cuts(path: Path, terms: Terms, known: Known, ratio: Any, weighed: An
     )
     path.prove(
         "within",
-        z3.Sum(terms.squares) <= limit * limit,
+        sum_of(terms.squares) <= limit * limit,
         using=[scaled, weighed, known.near, known.exact, known.weights],
         forgetting=[*terms.products, squared * weight, weight],
     )
@@ -142,7 +155,7 @@ def exceeded_cuts(path: Path, terms: Terms, known: Known, ratio: Any, weighed: A
     )
     path.prove(
         "surely not within",
-        z3.Sum(terms.squares) * (1 + rational(30 * U)) >= limit * limit,
+        sum_of(terms.squares) * (1 + rational(30 * U)) >= limit * limit,
         using=[scaled, weighed, known.near, known.weights],
         forgetting=[*terms.products, squared * weight, weight],
     )
@@ -243,10 +256,10 @@ def shrink_cuts(path: Path, terms: Terms, known: Known) -> Shrunk:
         )
         for element in elements
     ]
-    total = z3.Sum(quotients)
+    total = sum_of(quotients)
     heavy = path.prove(
         "the squares add up",
-        z3.Sum(terms.squares) == total * weight,
+        sum_of(terms.squares) == total * weight,
         using=weighed,
         forgetting=[*terms.squares, *quotients, weight],
     )
@@ -263,7 +276,7 @@ def shrink_cuts(path: Path, terms: Terms, known: Known) -> Shrunk:
         using=[lighter, above],
         forgetting=[*quotients, power],
     )
-    results = z3.Sum([element.result * element.result for element in elements])
+    results = sum_of([element.result * element.result for element in elements])
     products = [element.quotient * element.quotient for element in elements]
     summed = path.prove(
         "the results add up",
@@ -318,10 +331,10 @@ def element_cuts(
 ) -> ElementCuts:
     """The square of a result is at most the scaled square of its quotient, but for rounding."""
     grad, quotient, product, result = element.grad, element.quotient, element.product, element.result
-    unit, units = terms.unit, path.facts_about(terms.value)[:1]
+    unit = terms.unit
     scale, power = limit_unit * limit_unit, factor * factor
     reach = magnitude(quotient) * factor
-    below = path.prove("the element is below two units", z3.And(grad > -2 * unit, grad < 2 * unit), using=units)
+    below = below_two_units(path, grad, unit)
     bounded = path.prove(
         "the quotient is below 2",
         z3.And(quotient > -2, quotient < 2),
@@ -377,10 +390,8 @@ def bound_sum(path: Path, arguments: dict[str, Any]) -> None:
     )
     grads = [g for grad in path.last("sum_of_squares").arguments["arrays"] for g in reals(grad)]
     weight = unit * unit
-    contract = path.facts_about(value)[:1]
-    below = [
-        path.prove("the element is below two units", z3.And(g > -2 * unit, g < 2 * unit), using=contract) for g in grads
-    ]
+    contract = path.last("sum_of_squares").contract
+    below = [below_two_units(path, g, unit) for g in grads]
     small = [
         path.prove("its square is below four", g * g <= 4 * weight, using=[each, near])
         for g, each in zip(grads, below, strict=True)
@@ -400,7 +411,7 @@ def bound_total(path: Path, arguments: dict[str, Any]) -> None:
     """Before the factor: the sum exceeds the square of the ratio, but for the margin, so it is not 0."""
     grads = [g for grad in path.last("sum_of_squares").arguments["arrays"] for g in reals(grad)]
     value, _, _, ratio = scaled_limit(path, path.last("fits").arguments["total"])
-    contract = path.facts_about(value)[:1]
+    contract = path.last("sum_of_squares").contract
     path.prove("the sum is 0 or at least 1/2", z3.Or(value == 0, value >= rational(0.5)), using=contract)
     known = path.facts_without(*grads)
     path.prove("the sum is at least 1/2", value >= rational(0.5), using=known)

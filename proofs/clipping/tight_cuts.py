@@ -14,6 +14,7 @@ from proofs.symbolic.formats import format_of
 from proofs.symbolic.paths import Path
 from proofs.symbolic.real import magnitude, rational
 from proofs.symbolic.rounded import exact_quotient, lies_in_range
+from proofs.symbolic.terms import sum_of
 from reference.clipping import LEAST_SHRUNK
 from reference.reductions import SUM_ERROR
 
@@ -49,7 +50,7 @@ def tight_cuts(path: Path, terms: Terms, known: Known, shrunk: Shrunk, dtype: An
         element_from_below(path, terms, known, shrunk, small_factor, element, dtype) for element in shrunk.elements
     ]
     lost = z3.Or(*[is_lost(element, dtype) for element in shrunk.elements])
-    results = z3.Sum([element.result * element.result for element in shrunk.elements])
+    results = sum_of([element.result * element.result for element in shrunk.elements])
     floor = kept * ((1 - rational(5 * U)) * (power * total)) - 8 * LITTLE
     summed = path.prove(
         "the results add up to at least",
@@ -194,11 +195,11 @@ def unit_in_range(path: Path, terms: Terms, shrunk: Shrunk, form: Any) -> Sequen
     """The unit is no larger than the largest number, and limit_unit not far above it."""
     if "unit in range" not in path.memory:
         some = [lies_in_range(g, form) for g in terms.grads]
-        contract = path.facts_about(terms.value)[:1]
+        contract = path.last("sum_of_squares").contract
         nonzero = path.prove(
             "some element is not 0",
             z3.Or(*[g != 0 for g in terms.grads]),
-            using=[*contract, *path.facts_about(terms.weight)],
+            using=[*contract, *path.facts_about(terms.weight, terms.limit * terms.limit)],
         )
         path.memory["unit in range"] = [
             path.prove("the unit is in range", terms.unit <= rational(form.largest), using=[*contract, *some, nonzero]),

@@ -19,6 +19,8 @@ from proofs.symbolic.paths import Path
 from proofs.symbolic.shadow import Value, follow, number
 from reference import contracts
 
+SEPARATOR = re.compile(r"([\s()]+)")
+STEM = re.compile(r"[\d!]")  # of a constant: elements of arrays and fresh variables differ in numbers
 NEIGHBOURS = 2000  # inputs tried around a model of a theory whose models may be spurious
 
 
@@ -107,27 +109,30 @@ def _query(
     run: Run, hypotheses: Sequence[z3.BoolRef], goal: z3.BoolRef, timeout: float, renamed: bool = False
 ) -> Query:
     script = _script(hypotheses, goal)
-    return Query(_renamed(script) if renamed else script, _solver(run), timeout, _names(run))
+    if renamed:  # no model of it is replayed, so nobody asks for values
+        return Query(_renamed(script), _solver(run), timeout)
+    return Query(script, _solver(run), timeout, _names(run))
 
 
 def _script(hypotheses: Sequence[z3.BoolRef], goal: z3.BoolRef | None) -> str:
     """SMT-LIB text that is unsatisfiable if the hypotheses imply the goal; the same for the same terms."""
-    solver = z3.Solver()
-    solver.add(*hypotheses)
-    if goal is not None:
-        solver.add(z3.Not(goal))
-    text = str(solver.to_smt2()).replace("(check-sat)\n", "")
-    return _numbered(r"[?$]x\d+", text, lambda name: name[:2])
+    facts = [*hypotheses, *([] if goal is None else [z3.Not(goal)])] or [z3.BoolVal(True)]
+    assumed = (z3.Ast * (len(facts) - 1))(
+        *(fact.as_ast() for fact in facts[:-1])
+    )  # not a solver's: it would rewrite them
+    reference = z3.main_ctx().ref()
+    text = z3.Z3_benchmark_to_smtlib_string(
+        reference, "", "", "unknown", "", len(assumed), assumed, facts[-1].as_ast()
+    ).replace("(check-sat)\n", "")
+    return _numbered(text, lambda token: token[:2] if token.startswith(("?x", "$x")) else None)
 
 
 def _renamed(script: str) -> str:
     """The script with its constants numbered in order of appearance: lemmas of one shape are one query."""
     asserted = script.index("(assert")
-    names = re.findall(r"^\(declare-fun (\S+) \(\) ", script[:asserted], re.MULTILINE)
-    body = script[asserted:]
-    pattern = "|".join(rf"(?<![^\s()]){re.escape(name)}(?![^\s()])" for name in names)
+    names = set(re.findall(r"^\(declare-fun (\S+) \(\) ", script[:asserted], re.MULTILINE))
     seen: dict[str, str] = {}
-    body = _numbered(pattern, body, lambda name: f"{name.partition('!')[0]}!", seen) if names else body
+    body = _numbered(script[asserted:], lambda token: f"{STEM.split(token, 1)[0]}!" if token in names else None, seen)
     lines = sorted(
         re.sub(r"(?<=declare-fun )\S+", lambda match: seen.get(match[0], match[0]), line)
         for line in script[:asserted].splitlines()
@@ -136,10 +141,19 @@ def _renamed(script: str) -> str:
     return "\n".join([*lines, body])
 
 
-def _numbered(pattern: str, text: str, stem: Callable[[str], str], seen: dict[str, str] | None = None) -> str:
-    """Replace every name that fits by its stem and a number, in order of appearance."""
+def _numbered(text: str, stem: Callable[[str], str | None], seen: dict[str, str] | None = None) -> str:
+    """Replace every name that has a stem by that and a number, in order of appearance."""
     names: dict[str, str] = {} if seen is None else seen
-    return re.sub(pattern, lambda match: names.setdefault(match[0], f"{stem(match[0])}{len(names)}"), text)
+    others: set[str] = set()
+    tokens = SEPARATOR.split(text)
+    for token in tokens:
+        if token not in names and token not in others:
+            start = stem(token)
+            if start is None:
+                others.add(token)
+            else:
+                names[token] = f"{start}{len(names)}"
+    return "".join([names.get(token, token) for token in tokens])
 
 
 @dataclass(frozen=True)

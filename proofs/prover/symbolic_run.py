@@ -97,16 +97,21 @@ class Run:
             path.require(truth(call_with(clause.condition, arguments)))
         use = self.uses.get(function) if function not in self.replaced else None
         result = self._stand_in(function, arguments) if use == "contract" else body(*args, **kwargs)
-        if use is not None:
-            path.assuming = True
-            try:
-                for clause in self._summary(function):
-                    path.assumed.add(clause.claim)
-                    path.assume(truth(call_with(clause.condition, {**arguments, "result": result})))
-            finally:
-                path.assuming = False
-        path.calls.append(Call(function.__name__, arguments, result))
+        contract = self._assumed(path, function, {**arguments, "result": result}) if use is not None else []
+        path.calls.append(Call(function.__name__, arguments, result, tuple(contract)))
         return result
+
+    def _assumed(self, path: Path, function: Callable[..., Any], values: Mapping[str, Any]) -> list[z3.BoolRef]:
+        """The facts that the contract of a function brings, now that it is assumed."""
+        path.assuming = True
+        try:
+            facts: list[z3.BoolRef] = []
+            for clause in self._summary(function):
+                path.assumed.add(clause.claim)
+                facts += path.assume(truth(call_with(clause.condition, values)))
+            return facts
+        finally:
+            path.assuming = False
 
     def _summary(self, function: Callable[..., Any]) -> list[contracts.Clause]:
         """What is assumed of a function that its contract stands for."""

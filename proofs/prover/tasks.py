@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import z3
+
 from proofs.prover.cache import Cache, key_of
 from proofs.prover.claims import (
     Aim,
@@ -27,9 +29,9 @@ from proofs.prover.claims import (
 from proofs.prover.evidence import Answer, Asked
 from proofs.prover.files import write_atomically
 from proofs.prover.pool import described
-from proofs.prover.solvers import Solved, solve, version
+from proofs.prover.solvers import Solved, solve, solve_quickly, version
 
-QUICK = 0.4  # seconds
+LEAST_LIMIT = 1.0  # seconds: whoever allows less wants to see a time out
 EXPECTED_ANSWER = {Aim.GOAL: "unsat", Aim.WITNESS: "sat", Aim.REFUTE: "sat"}
 
 
@@ -68,12 +70,13 @@ def build(place: Place) -> list[Asked]:
     cache = Cache(place.cache)
     settled: set[str] = set()
     every: list[Asked] = []
+    quick = _Quick(cache)
     for number, obligation in enumerate(_obligations(place), 1):
         asked = _asked(place, number, obligation)
         known = None if asked.group in settled else cache.get(asked.key)
         cached = known is not None
         if known is None and not first_suffices(claim, asked.group):
-            known = _at_once(asked, cache)
+            known = quick.answer(asked)
         if known is not None:
             asked = answered(asked, known, cached)
             if asked.answer is Answer.SAT and obligation.replay is not None:
@@ -85,20 +88,29 @@ def build(place: Place) -> list[Asked]:
     return every
 
 
-def _at_once(asked: Asked, cache: Cache) -> Solved | None:
-    """The answer to a small question, of which there are thousands: not worth a process of its own."""
-    if asked.query.solver != "z3" or asked.query.timeout < 2 * QUICK:
-        return None
-    started = time.monotonic()
-    try:
-        solved = solve(replace(asked.query, timeout=QUICK))
-    except Exception:  # it is asked again, and then says what is wrong
-        return None
-    if solved.answer is not (Answer.SAT if asked.aim is Aim.WITNESS else Answer.UNSAT):
-        return None
-    solved = replace(solved, seconds=round(time.monotonic() - started, 3))
-    cache.put(asked.key, solved)
-    return solved
+class _Quick:
+    """Answers small questions, of which there are thousands, at once: they are not worth processes of their own."""
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+        self._context = z3.Context()
+        self._given_up: set[str] = set()
+
+    def answer(self, asked: Asked) -> Solved | None:
+        """The expected answer, if it is soon found."""
+        if asked.query.solver != "z3" or asked.query.timeout < LEAST_LIMIT or asked.key in self._given_up:
+            return None
+        started = time.monotonic()
+        try:
+            solved = solve_quickly(asked.query, self._context)
+        except Exception:  # it is asked again, and then says what is wrong
+            solved = Solved(Answer.ERROR)
+        if solved.answer is not (Answer.SAT if asked.aim is Aim.WITNESS else Answer.UNSAT):
+            self._given_up.add(asked.key)
+            return None
+        solved = replace(solved, seconds=round(time.monotonic() - started, 3))
+        self._cache.put(asked.key, solved)
+        return solved
 
 
 def ask(query: Query, cache: Path | None) -> Solved:

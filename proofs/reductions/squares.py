@@ -26,6 +26,7 @@ from proofs.symbolic.inputs import Array, Arrays
 from proofs.symbolic.paths import Path
 from proofs.symbolic.real import magnitude, rational
 from proofs.symbolic.rounded import Rounded
+from proofs.symbolic.terms import sum_of
 from reference.reductions import (
     SUM_ERROR,
     ScaledSquares,
@@ -66,7 +67,7 @@ def square_cuts(path: Path, arguments: dict[str, Any], result: ScaledSquares) ->
     checks = [
         flag for call in path.calls if call.function == "squares_exactly" for flag in call.result.elements.ravel()
     ]
-    total = z3.Sum(squares)
+    total = sum_of(squares)
     error = rational(SUM_ERROR)
 
     unit_positive = path.prove("the unit is positive", unit > 0)
@@ -122,17 +123,17 @@ def square_cuts(path: Path, arguments: dict[str, Any], result: ScaledSquares) ->
         forgetting=[weight, total],
     )
     whole = path.prove(
-        "the squares add up", z3.Sum(originals) == total * weight, using=links, forgetting=[weight, *squares]
+        "the squares add up", sum_of(originals) == total * weight, using=links, forgetting=[weight, *squares]
     )
     path.prove(
         "the error",
-        magnitude(value * weight - z3.Sum(originals)) <= error * z3.Sum(originals),
+        magnitude(value * weight - sum_of(originals)) <= error * sum_of(originals),
         using=[enlarged, whole],
         forgetting=[weight, *squares, *originals],
     )
     path.prove(
         "exactness",
-        z3.Or(z3.Not(exact), value * weight == z3.Sum(originals)),
+        z3.Or(z3.Not(exact), value * weight == sum_of(originals)),
         using=[same, whole],
         forgetting=[weight, *squares, *originals],
     )

@@ -26,6 +26,7 @@ from proofs.symbolic.inputs import Array, Arrays
 from proofs.symbolic.paths import Path
 from proofs.symbolic.real import magnitude, rational
 from proofs.symbolic.rounded import Rounded, _quotient
+from proofs.symbolic.terms import sum_of
 from reference import contracts
 from reference.reductions import SUM_ERROR, TINY, Sum, fold, fold_exponents, reproducible_sum, scale_by
 
@@ -90,7 +91,7 @@ def sum_cuts(path: Path, arguments: dict[str, Any], result: Sum) -> None:
         flag for call in path.calls if call.function == "divides_exactly" for flag in call.result.elements.ravel()
     ]
     error = rational(SUM_ERROR)
-    total, mass = z3.Sum(quotients), z3.Sum([magnitude(q) for q in quotients])
+    total, mass = sum_of(quotients), sum_of([magnitude(q) for q in quotients])
 
     positive = path.prove("the unit is positive", unit > 0)
     large = far_from_zero(path, elements, unit, positive)
@@ -133,20 +134,20 @@ def sum_cuts(path: Path, arguments: dict[str, Any], result: Sum) -> None:
         for scaled, product in zip(elements, products, strict=True)
     ]
     originals = [scaled.element for scaled in elements]
-    added = path.prove("the elements add up", z3.Sum(originals) == whole, using=links, forgetting=originals)
-    magnitudes = z3.Sum([magnitude(x) for x in originals])
+    added = path.prove("the elements add up", sum_of(originals) == whole, using=links, forgetting=originals)
+    magnitudes = sum_of([magnitude(x) for x in originals])
     weighed = path.prove(
         "and their magnitudes", magnitudes == weight, using=links, forgetting=[magnitude(x) for x in originals]
     )
     path.prove(
         "the error",
-        magnitude(value - z3.Sum(originals)) <= error * magnitudes + rational(TINY),
+        magnitude(value - sum_of(originals)) <= error * magnitudes + rational(TINY),
         using=[back, enlarged, added, weighed],
         forgetting=[moved, whole, weight, magnitudes],
     )
     path.prove(
         "exactness",
-        z3.Implies(exact, value == z3.Sum(originals)),
+        z3.Implies(exact, value == sum_of(originals)),
         using=[same_scaled, kept, added],
         forgetting=[whole, moved],
     )

@@ -16,6 +16,7 @@ from typing import Any
 import z3
 
 from proofs.symbolic.shadow import Recipe
+from proofs.symbolic.terms import conjuncts, products, subterms
 
 MOST_PATHS = 4096
 Routine = tuple[int, z3.BoolRef]  # how many facts were known, and what must follow from them
@@ -37,16 +38,20 @@ class Duty:
 
 @dataclass(frozen=True)
 class Call:
-    """A call of a contracted function on a path."""
+    """A call of a contracted function on a path, and what its contract says if that was assumed."""
 
     function: str
     arguments: dict[str, Any]
     result: Any
+    contract: tuple[z3.BoolRef, ...] = ()
 
 
 @dataclass
 class Path:
-    """Facts, decisions and duties of one run; ``answers`` are given to the first conditions that can go either way."""
+    """Facts, decisions and duties of one run; ``answers`` are given to the first conditions that can go either way.
+
+    A fact is no conjunction: what is assumed or proven comes apart, so that a cut can use what it needs alone.
+    """
 
     answers: Sequence[bool] = ()
     facts: list[z3.BoolRef] = field(default_factory=list)
@@ -61,6 +66,7 @@ class Path:
     assuming: bool = False
     assumed: set[str] = field(default_factory=set)
     memory: dict[Any, Any] = field(default_factory=dict)
+    _known: set[int] = field(default_factory=set)
     _names: int = 0
     _solver: z3.Solver | None = None
     _known_to_solver: int = 0
@@ -76,9 +82,14 @@ class Path:
         self.recipes.append((variable, recipe))
         return variable
 
-    def assume(self, fact: z3.BoolRef) -> None:
-        """Add what is true by definition, or by a proven contract."""
-        self.facts.append(fact)
+    def assume(self, fact: z3.BoolRef) -> list[z3.BoolRef]:
+        """Add what is true by definition, or by a proven contract; the facts that it consists of."""
+        parts = conjuncts(fact)
+        for part in parts:
+            if part.get_id() not in self._known:
+                self._known.add(part.get_id())
+                self.facts.append(part)
+        return parts
 
     def define(self, fact: z3.BoolRef) -> None:
         """Add the fact that says what a variable is, by a product that ranges depend on."""
@@ -124,13 +135,16 @@ class Path:
 
     def _linear(self, statement: z3.BoolRef) -> z3.BoolRef:
         """The statement with a variable for each product: a quick check would get lost in them."""
-        pairs = []
-        for product in _products(statement):
-            key = ("product", product.get_id())
-            if key not in self.memory:
-                self.memory[key] = (product, z3.FreshReal("product"))
-            pairs.append(self.memory[key])
-        return z3.substitute(statement, *pairs)
+        known = ("linear", statement.get_id())
+        if known not in self.memory:
+            pairs = []
+            for product in products(statement):
+                key = ("product", product.get_id())
+                if key not in self.memory:
+                    self.memory[key] = (product, z3.FreshReal("product"))
+                pairs.append(self.memory[key])
+            self.memory[known] = (z3.substitute(statement, *pairs) if pairs else statement, statement)
+        return self.memory[known][0]
 
     def shown(self, condition: z3.BoolRef) -> bool:
         """Whether a quick check shows the condition; if so, it becomes a duty to be proven for the record."""
@@ -196,9 +210,9 @@ class Path:
 
         ``forgetting`` replaces terms by variables in this proof: what holds for any value holds for theirs.
         """
-        hypotheses = tuple(self.facts if using is None else using)
-        known = {fact.get_id() for fact in self.facts}
-        if any(fact.get_id() not in known for fact in hypotheses):
+        used = self.facts if using is None else [part for fact in using for part in conjuncts(fact)]
+        hypotheses = tuple({fact.get_id(): fact for fact in used}.values())
+        if any(fact.get_id() not in self._known for fact in hypotheses):
             raise ValueError(f"cut {name!r} uses what is not a fact of its path")
         pairs = [(term, _variable_like(term, f"{name}!{i}")) for i, term in enumerate(forgetting)]
         self.duties.append(
@@ -207,13 +221,24 @@ class Path:
         self.assume(goal)
         return goal
 
-    def facts_about(self, *terms: z3.ExprRef) -> list[z3.BoolRef]:
-        """The facts in which one of these terms stands."""
-        return [fact for fact in self.facts if any(_stands_in(term, fact) for term in terms)]
+    def facts_about(self, *terms: z3.ExprRef, among: Sequence[z3.BoolRef] | None = None) -> list[z3.BoolRef]:
+        """The facts (all, or some) in which one of these terms stands."""
+        sought = {term.get_id() for term in terms}
+        facts = self.facts if among is None else among
+        return [fact for fact in facts if not sought.isdisjoint(self._parts_of(fact))]
 
-    def facts_without(self, *terms: z3.ExprRef) -> list[z3.BoolRef]:
-        """The facts in which none of these terms stands."""
-        return [fact for fact in self.facts if not any(_stands_in(term, fact) for term in terms)]
+    def facts_without(self, *terms: z3.ExprRef, among: Sequence[z3.BoolRef] | None = None) -> list[z3.BoolRef]:
+        """The facts (all, or some) in which none of these terms stands."""
+        sought = {term.get_id() for term in terms}
+        facts = self.facts if among is None else among
+        return [fact for fact in facts if sought.isdisjoint(self._parts_of(fact))]
+
+    def _parts_of(self, fact: z3.BoolRef) -> set[int]:
+        """The ids of all terms that stand in a fact."""
+        key = ("parts", fact.get_id())
+        if key not in self.memory:
+            self.memory[key] = (set(subterms(fact)), fact)
+        return self.memory[key][0]
 
     def last(self, function: str) -> Call:
         """The last call of a contracted function, by its name."""
@@ -233,25 +258,6 @@ def _chained(facts: Sequence[z3.BoolRef], duties: Sequence[Routine]) -> z3.BoolR
         position -= 1
         goal = z3.Implies(facts[position], goal)
     return goal
-
-
-def _products(term: z3.ExprRef) -> Iterator[z3.ExprRef]:
-    """The products of variables in a term, the outermost of each."""
-    seen: set[int] = set()
-    pending = [term]
-    while pending:
-        part = pending.pop()
-        if part.get_id() in seen:
-            continue
-        seen.add(part.get_id())
-        if z3.is_mul(part) and sum(not z3.is_rational_value(factor) for factor in part.children()) > 1:
-            yield part
-        else:
-            pending += part.children()
-
-
-def _stands_in(term: z3.ExprRef, fact: z3.BoolRef) -> bool:
-    return not z3.eq(z3.substitute(fact, (term, z3.FreshConst(term.sort()))), fact)
 
 
 def _variable_like(term: z3.ExprRef, name: str) -> z3.ExprRef:

@@ -14,6 +14,7 @@ from proofs.symbolic.ieee import IEEE, NEAREST, TOWARD_ZERO, ExactFloats, bits_o
 from proofs.symbolic.paths import current
 from proofs.symbolic.real import magnitude, rational
 from proofs.symbolic.rounded import ExactReals, Number, Rounded, _grid, _is_power_of_two
+from proofs.symbolic.terms import sum_of
 from proofs.symbolic.theory import Unsupported, conjunction, disjunction
 
 EXACT_FLOATS = ExactFloats()
@@ -54,27 +55,23 @@ def _real_scalar(term: z3.ArithRef) -> Any:
     return SymbolicArray(term, OBJECT, EXACT_REALS)
 
 
-def _total(terms: list[z3.ArithRef]) -> z3.ArithRef:
-    return z3.Sum(terms) if terms else z3.RealVal(0)
-
-
 def _exact_sum(arrays: Any) -> Any:
-    return _real_scalar(_total(_reals(arrays)))
+    return _real_scalar(sum_of(_reals(arrays)))
 
 
 def _exact_sum_of_magnitudes(arrays: Any) -> Any:
-    return _real_scalar(_total([magnitude(x) for x in _reals(arrays)]))
+    return _real_scalar(sum_of([magnitude(x) for x in _reals(arrays)]))
 
 
 def _exact_sum_of_squares(arrays: Any) -> Any:
-    return _real_scalar(_total([x * x for x in _reals(arrays)]))
+    return _real_scalar(sum_of([x * x for x in _reals(arrays)]))
 
 
 def _norm_at_most(arrays: Any, bound: Any, factor: Fraction = Fraction(1)) -> Any:
     limit = (
         _reals([bound])[0] * rational(factor) if hasattr(bound, "theory") else rational(Fraction(float(bound)) * factor)
     )
-    return _bool(_total([x * x for x in _reals(arrays)]) <= limit * limit, arrays[0].theory)
+    return _bool(sum_of([x * x for x in _reals(arrays)]) <= limit * limit, arrays[0].theory)
 
 
 def _is_power_of_two_predicate(x: Any) -> Any:

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import z3
 
+from proofs.symbolic.terms import subterms
+
 Value = Fraction | bool
 Values = Callable[[z3.ExprRef], Value | None]
 Recipe = Callable[[Values], Value | None]
@@ -24,18 +26,24 @@ def follow(
     recipes: list[tuple[z3.ExprRef, Recipe]], facts: list[z3.BoolRef], inputs: Mapping[str, Value]
 ) -> list[z3.BoolRef] | None:
     """Equations that give every variable its value in the run on these inputs; ``None`` if a fact does not hold there."""
-    known = [(_constant(name, value), _term(value)) for name, value in inputs.items()]
+    known: dict[int, tuple[z3.ExprRef, z3.ExprRef]] = {}
+
+    def learn(variable: z3.ExprRef, value: Value) -> None:
+        known[variable.get_id()] = variable, _term(value)
 
     def value_of(term: z3.ExprRef) -> Value | None:
-        return _value(z3.simplify(z3.substitute(term, *known)))
+        pairs = [known[part] for part in subterms(term) if part in known]
+        return _value(z3.simplify(z3.substitute(term, *pairs)))
 
+    for name, value in inputs.items():
+        learn(_constant(name, value), value)
     for variable, recipe in recipes:
-        value = recipe(value_of)
-        if value is not None:
-            known.append((variable, _term(value)))
+        found = recipe(value_of)
+        if found is not None:
+            learn(variable, found)
     if any(value_of(fact) is False for fact in facts):
         return None
-    return [variable == value for variable, value in known]
+    return [variable == value for variable, value in known.values()]
 
 
 def square_root(x: Value | None) -> Fraction | None:
