@@ -201,7 +201,7 @@ LENGTH = Adjoint(length, length_backward, {"x": vector(2)}, examples=[{"x": [1, 
 
 
 def law(name: str, rule: Adjoint, wrong: Iterable[Callable[..., Any]] = ()) -> Claim:
-    twins: list[Twin] = [wrong_backward(f.__name__, "a wrong rule", rule, f, 10.0) for f in wrong]
+    twins: list[Twin] = [wrong_backward(f.__name__, "a wrong rule", rule, f, 5.0) for f in wrong]
     return Claim(
         id=name,
         row="backward",
@@ -210,7 +210,7 @@ def law(name: str, rule: Adjoint, wrong: Iterable[Callable[..., Any]] = ()) -> C
         verb="prove",
         theory="Dual",
         bound=", ".join(rule.inputs),
-        build=lambda: adjoint(rule, timeout=10.0),
+        build=lambda: adjoint(rule, timeout=5.0),
         twins=tuple(twins),
     )
 

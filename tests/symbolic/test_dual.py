@@ -181,6 +181,8 @@ NONE: dict[str, tuple[Function, list[tuple[Fraction, Fraction]]]] = {
     ),
     "an if on what jumps": (lambda x: x if np.where(x > 0, 1.0, 0.0) < 0.5 else 2 * x, [(ZERO, ONE)]),
     "a comparison of what stands still there": (lambda x: np.where(x * x > 0, x + 1, x), [(ZERO, ZERO)]),
+    "a comparison at a pole": (lambda x: np.where(1 / x > 1, x, 2 * x), [(ZERO, ONE)]),
+    "a comparison at the end of a root": (lambda x: np.where(np.sqrt(x) < 1, x, 2 * x), [(ZERO, ONE)]),
     "both conditions": (lambda x: np.where((x > 0) & (x < 2), x, 0.0), [(TWO, ONE)]),
     "one condition of two": (lambda x: np.where(np.logical_not(x > 0) | (x > 9), x, 2 * x), [(ZERO, ONE)]),
     "guarded root at 0": (guarded_root, [(ZERO, ONE)]),
