@@ -15,7 +15,6 @@ import numpy as np
 import z3
 
 from proofs.symbolic import predicates
-from proofs.symbolic.paths import current
 from proofs.symbolic.theory import DType, Theory, Unsupported
 
 OBJECT = np.dtype(object)
@@ -99,7 +98,7 @@ class SymbolicArray(np.lib.mixins.NDArrayOperatorsMixin):
         if self.dtype != BOOL:
             zero = self.theory.constant(0, self.dtype)
             term = self.theory.apply("not_equal", (term, zero), self.dtype)
-        return current().decide(term)
+        return self.theory.decide(term)
 
     def __repr__(self) -> str:
         return f"SymbolicArray({self.theory.name}, {self.dtype}, shape={self.shape})"
@@ -208,6 +207,10 @@ def apply_ufunc(theory: Theory, ufunc: np.ufunc, inputs: tuple[Any, ...], dtype:
         return _apply_exact(theory, operation, inputs)
     if operation == "power":
         return _power_of_two(theory, *inputs)
+    if operation == "matmul":
+        from proofs.symbolic.dialect import matmul
+
+        return matmul(theory, *inputs)
     arrays = [lift(theory, value) for value in inputs]
     signature = tuple(array.weak or array.dtype for array in arrays) + (None,) * ufunc.nout
     if dtype is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import operator
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import z3
 
 from proofs.symbolic.array import BOOL, SymbolicArray, _elementwise, apply_ufunc, common_theory, lift
-from proofs.symbolic.theory import Unsupported, conjunction, disjunction
+from proofs.symbolic.theory import Theory, Unsupported, conjunction, disjunction
 
 
 def _where(condition: Any, left: Any, right: Any) -> SymbolicArray:
@@ -101,6 +102,23 @@ def _shaped(function: Callable[..., Any]) -> Callable[..., SymbolicArray]:
         return SymbolicArray(function(array.elements, *args, **kwargs), array.dtype, array.theory)
 
     return move
+
+
+def matmul(theory: Theory, left: Any, right: Any) -> SymbolicArray:
+    """The matrix product, where the order of its additions does not matter: BLAS promises none."""
+    if not theory.any_order:
+        raise Unsupported("np.matmul is outside the dialect: its order of operations is not written down")
+    a, b = (lift(theory, operand) for operand in (left, right))
+    if not a.ndim or not b.ndim or a.shape[-1] != b.shape[0 if b.ndim == 1 else -2]:
+        raise ValueError(f"np.matmul of the shapes {a.shape} and {b.shape}")
+    rows = a if a.ndim > 1 else a[None, :]
+    columns = b if b.ndim > 1 else b[:, None]
+    if not rows.shape[-1]:
+        raise Unsupported("np.matmul over nothing is outside the dialect")
+    products = rows[..., :, :, None] * columns[..., None, :, :]
+    total = functools.reduce(operator.add, [products[..., k, :] for k in range(rows.shape[-1])])
+    total = total if b.ndim > 1 else total[..., 0]
+    return total if a.ndim > 1 else total[(..., 0, slice(None)) if b.ndim > 1 else (..., 0)]
 
 
 FUNCTIONS: dict[Any, Callable[..., Any]] = {

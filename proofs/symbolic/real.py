@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from fractions import Fraction
 from typing import Any
 
@@ -55,6 +57,7 @@ class Real(Theory):
     """Every float is a real number, nothing rounds; integers are mathematical integers."""
 
     name = "Real"
+    any_order = True
 
     def variable(self, name: str, dtype: DType) -> Term:
         if dtype == np.bool_:
@@ -108,10 +111,7 @@ class Real(Theory):
         count = Fraction(str(exponent))
         if count.denominator != 1 or not 0 <= count <= 8:
             raise self.cannot(f"the power {count}", dtype)
-        result: Term = z3.RealVal(1)
-        for _ in range(int(count)):
-            result = a * result if not z3.is_rational_value(result) else a
-        return result
+        return functools.reduce(operator.mul, [a] * int(count)) if count else z3.RealVal(1)
 
     def do_negative(self, a: Term, dtype: DType) -> Term:
         return -a

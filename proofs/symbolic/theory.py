@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import z3
 
+from proofs.symbolic.paths import current
+
 Term = Any
 DType = np.dtype[Any]
 MACHINERY = ("proofs.symbolic", "numpy", "reference.exactness")
@@ -39,6 +41,7 @@ class Theory:
     """
 
     name = "theory"
+    any_order = False  # whether sums are the same in every order of their terms
 
     def variable(self, name: str, dtype: DType) -> Term:
         """An arbitrary number of this dtype."""
@@ -64,6 +67,10 @@ class Theory:
     def where(self, condition: z3.BoolRef, left: Term, right: Term) -> Term:
         """``left`` where the condition holds, else ``right``."""
         raise self.cannot("where", None)
+
+    def decide(self, condition: z3.BoolRef) -> bool:
+        """The answer of this run to a Python ``if``."""
+        return current().decide(condition)
 
     def exact(self, term: Term, dtype: DType) -> Term:
         """The real number that a float term stands for, as a term of the theory of exact values."""
