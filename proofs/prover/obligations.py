@@ -31,9 +31,8 @@ def obligations(
     aim = Aim.REFUTE if group else Aim.GOAL
     for position, path in enumerate(run.paths(), 1):
         name = f"{label}path {position}"
-        unproven = path.assumed - {
-            claim.partition(".")[0] for claim in (path.assumed if rests_on is None else rests_on)
-        }
+        proven = path.assumed if rests_on is None else rests_on
+        unproven = path.assumed - {*proven, *(claim.partition(".")[0] for claim in proven)}
         if unproven:
             raise ValueError(f"{run.function.__name__} assumes {', '.join(sorted(unproven))} without resting on it")
         if not group:

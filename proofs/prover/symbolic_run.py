@@ -8,15 +8,25 @@ postconditions as facts.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 import z3
 
+from proofs.prover.same_calls import (
+    Determined,
+    Elementwise,
+    call_of_key,
+    joined,
+    remember,
+    same_call,
+    very_same_call,
+)
 from proofs.symbolic.array import SymbolicArray, truth
 from proofs.symbolic.inputs import Input
 from proofs.symbolic.paths import Call, Path, current, explore
@@ -33,7 +43,9 @@ class Run:
     """What is run symbolically, and what may be taken for proven.
 
     ``uses`` names inner functions by what stands for them: their ``contract`` alone, or ``both`` body and contract;
-    clauses that need not be assumed for it can be left out.
+    clauses that need not be assumed for it can be left out. A call with the arguments of an earlier one has its result.
+    ``elementwise`` says which of them treat an array one element at a time: an element's result is the same in whatever
+    arrays it stands. ``determined`` says of which a key of the arguments determines the result. Both name the claim.
     ``replaced`` puts other code in the place of an inner function: the planted bug of a must-fail twin.
     ``domain`` adds a hypothesis on the arguments; it belongs into the claim's bound.
     ``before`` proves cuts (`Path.prove`) on the arguments of an inner function whenever it is called, ``script`` on everything
@@ -47,6 +59,8 @@ class Run:
     clauses: tuple[str, ...] = ()
     uses: Mapping[Callable[..., Any], Use] = field(default_factory=dict)
     leaving_out: tuple[str, ...] = ()
+    elementwise: Mapping[Callable[..., Any], Elementwise] = field(default_factory=dict)
+    determined: Mapping[Callable[..., Any], Determined] = field(default_factory=dict)
     replaced: Mapping[Callable[..., Any], Callable[..., Any]] = field(default_factory=dict)
     domain: Callable[..., Any] | None = None
     before: Mapping[Callable[..., Any], Callable[[Path, dict[str, Any]], None]] = field(default_factory=dict)
@@ -89,17 +103,54 @@ class Run:
 
     def _interpret(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         path = current()
-        body = self.replaced.get(function, contracts.bare(function))
         arguments = bind(function, args, kwargs)
+        use = self.uses.get(function) if function not in self.replaced else None
+        earlier = same_call(path, function, arguments) if use else None
+        body = functools.partial(self.replaced.get(function, contracts.bare(function)), *args, **kwargs)
+        call = replace(earlier, arguments=arguments) if earlier else self._called(function, use, arguments, body)
+        path.calls.append(call)
+        return call.result
+
+    def _called(
+        self, function: Callable[..., Any], use: Use | None, arguments: dict[str, Any], body: Callable[[], Any]
+    ) -> Call:
+        """A call whose arguments are new on this path."""
+        path = current()
         if function in self.before:
             self.before[function](path, arguments)
         for clause in contracts.preconditions(function):
             path.require(truth(call_with(clause.condition, arguments)))
-        use = self.uses.get(function) if function not in self.replaced else None
-        result = self._stand_in(function, arguments) if use == "contract" else body(*args, **kwargs)
-        contract = self._assumed(path, function, {**arguments, "result": result}) if use is not None else []
-        path.calls.append(Call(function.__name__, arguments, result, tuple(contract)))
-        return result
+        if use is None:
+            return Call(function.__name__, arguments, body())
+        if function in self.determined:
+            earlier = call_of_key(path, function, arguments, self.determined[function])
+            if earlier is not None:
+                path.assumed.add(self.determined[function].claim)
+                return replace(earlier, arguments=arguments)
+        if function in self.elementwise:
+            return self._element_by_element(function, use, arguments)
+        return self._used(function, use, arguments)
+
+    def _element_by_element(self, function: Callable[..., Any], use: Use, arguments: dict[str, Any]) -> Call:
+        """The calls for each element alone, joined: one result for one term, in whatever arrays it stands."""
+        path = current()
+        name, claim = self.elementwise[function]
+        path.assumed.add(claim)
+        array = arguments[name]
+        calls = []
+        for k in range(len(array)):
+            alone = {**arguments, name: array[k : k + 1]}
+            calls.append(very_same_call(path, function, alone) or self._used(function, use, alone))
+        contract = tuple(fact for call in calls for fact in call.contract)
+        return Call(function.__name__, arguments, joined([call.result for call in calls]), contract)
+
+    def _used(self, function: Callable[..., Any], use: Use, arguments: dict[str, Any]) -> Call:
+        """What stands for a call, its proven postconditions as facts."""
+        result = self._stand_in(function, arguments) if use == "contract" else contracts.bare(function)(**arguments)
+        contract = self._assumed(current(), function, {**arguments, "result": result})
+        call = Call(function.__name__, arguments, result, tuple(contract))
+        remember(current(), function, call)
+        return call
 
     def _assumed(self, path: Path, function: Callable[..., Any], values: Mapping[str, Any]) -> list[z3.BoolRef]:
         """The facts that the contract of a function brings, now that it is assumed."""
@@ -123,7 +174,6 @@ class Run:
             sample = contracts.bare(function)(**{name: _placeholder(value) for name, value in arguments.items()})
         result = _fresh_like(sample, function.__name__, self.theory)
         _leave_recipes(result, function, arguments)
-        _same_for_the_same(result, function, arguments)
         return result
 
 
@@ -166,27 +216,6 @@ def _fresh_like(sample: Any, stem: str, theory: Theory) -> Any:
             terms[index] = theory.variable(current().fresh(stem), sample.dtype)
         return SymbolicArray(terms, sample.dtype, theory)
     return _rebuilt(sample, lambda part: _fresh_like(part, stem, theory))
-
-
-def _same_for_the_same(result: Any, function: Callable[..., Any], arguments: dict[str, Any]) -> None:
-    """A pure function returns the same for the same arguments."""
-    path = current()
-    given, got = _reals(list(arguments.values())), _reals(result)
-    earlier = path.memory.setdefault(("stand-ins", function.__name__), [])
-    for other_given, other_got in earlier:
-        if len(given) == len(other_given):
-            equal = [a == b for a, b in zip(given, other_given, strict=True)]
-            path.assume(z3.Implies(z3.And(*equal), z3.And(*[a == b for a, b in zip(got, other_got, strict=True)])))
-    earlier.append((given, got))
-
-
-def _reals(value: Any) -> list[Any]:
-    """All symbolic numbers of a value, as terms."""
-    if isinstance(value, SymbolicArray):
-        return [getattr(term, "real", term) for term in value.elements.ravel()]
-    if isinstance(value, list | tuple):
-        return [term for part in value for term in _reals(part)]
-    return []
 
 
 def _leave_recipes(result: Any, function: Callable[..., Any], arguments: dict[str, Any]) -> None:

@@ -1,35 +1,94 @@
-"""The order-independent sum keeps every bit when the terms are permuted or regrouped."""
+"""The order-independent sums keep every bit when their terms are permuted or regrouped.
+
+Exchanges of neighbours generate all permutations of one array, and cutting one array gives every list. So what holds for
+these holds for any two lists of the same elements: by way of the one array of the first, and that of the second.
+"""
 
 from __future__ import annotations
 
 import functools
+import itertools
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import z3
 
 from proofs.prover.describe import prove, sampled_twin, twin
+from proofs.prover.same_calls import Determined, terms
 from proofs.prover.symbolic_run import Run
-from proofs.reductions.lists import real
-from proofs.reductions.pieces import NUMBER, PIECE_CLAIMS
+from proofs.reductions.lists import FLOATS, WHOLE, bound_quotients
+from proofs.reductions.one_by_one import ALONE, ALONE_CLAIMS
+from proofs.reductions.pieces import NUMBER, PIECE_CLAIMS, PIECES
+from proofs.reductions.squares import bound_scaled
+from proofs.reductions.sums import FAR_FROM_OVERFLOW, bound_scaled_sum, bound_terms
 from proofs.symbolic.ieee import IEEE
-from proofs.symbolic.inputs import Array, Fixed
-from proofs.symbolic.paths import Path
+from proofs.symbolic.inputs import Array, Fixed, lists_up_to, random_floats
 from proofs.symbolic.rounded import Rounded
 from reference.contracts import ensure, require
 from reference.exactness import is_power_of_two
-from reference.reductions import Sum, add, fold, folded_sum
+from reference.reductions import (
+    ScaledSquares,
+    Sum,
+    add,
+    fold,
+    fold_exponents,
+    folded_sum,
+    reproducible_sum,
+    scale_by,
+    sum_of_squares,
+)
+from reference.validation import are_finite, finite_error, float_array_error, is_float_array
 
 Groups = tuple[tuple[int, ...], ...]
 
 
 class Twice(NamedTuple):
-    """The same terms summed as they stand and in other groups."""
+    """The result for the elements of one array, and for the same elements in another order or in several arrays."""
 
-    once: Sum
-    again: Sum
+    once: Any
+    again: Any
+
+
+def grouped(x: Any, groups: Groups) -> list[Any]:
+    """The elements of x in these groups."""
+    return [x[list(group)] for group in groups]
+
+
+def exchanges(count: int) -> list[Groups]:
+    """Every exchange of neighbours in one array."""
+    return [((*range(i), i + 1, i, *range(i + 2, count)),) for i in range(count - 1)]
+
+
+def cuts(count: int) -> list[Groups]:
+    """Every list of up to 3 arrays into which one array can be cut."""
+    shapes = ([member.shape[0] for member in arrays.members] for arrays in lists_up_to(np.float64))
+    return [_cut(sizes) for sizes in shapes if len(sizes) > 1 and sum(sizes) == count]
+
+
+def _cut(sizes: Sequence[int]) -> Groups:
+    ends = itertools.accumulate(sizes)
+    return tuple(tuple(range(end - size, end)) for end, size in zip(ends, sizes, strict=True))
+
+
+def each_grouping(run: Callable[[int, Groups], Run]) -> Iterator[tuple[str, Run]]:
+    """The run for up to 4 elements and all that generates their permutations and regroupings."""
+    for count in range(2, 5):
+        for groups in exchanges(count) + cuts(count):
+            yield f"{groups}: ", run(count, groups)
+
+
+def in_any_order(claim: str) -> Determined:
+    """Of a list of arrays, its dtype and the elements, in whatever order and arrays, determine the result."""
+    return Determined(_elements, claim)
+
+
+def _elements(arguments: dict[str, Any]) -> list[tuple[str, int]]:
+    """The elements of a list by the numbers that the solver gave to their terms."""
+    return sorted((array.dtype.name, term.get_id()) for array in arguments["arrays"] for term in terms(array))
+
+
+# ---- the folded sum -------------------------------------------------------------------------------------------------
 
 
 @require(lambda x: np.all(np.abs(x) <= 2), lambda x: ValueError(f"x must lie within ±2, got {x}"))
@@ -43,21 +102,7 @@ def sum_twice(x: Any, groups: Groups) -> Twice:
     Claims
         RED-40  prove  Rounded(float64)  n <= 4, every permutation, up to 4 blocks  no bit of value or exact changes
     """
-    return Twice(folded_sum([x], x.size, bound=1), folded_sum([x[list(group)] for group in groups], x.size, bound=1))
-
-
-@require(lambda a: is_power_of_two(a), lambda a: ValueError(f"a must be a power of two, got {a}"))
-@require(lambda b: is_power_of_two(b), lambda b: ValueError(f"b must be a power of two, got {b}"))
-@require(lambda x, a: (a <= x) & (x / 2 < a), lambda x, a: ValueError(f"{a} is not the power of two at most {x}"))
-@require(lambda x, b: (b <= x) & (x / 2 < b), lambda x, b: ValueError(f"{b} is not the power of two at most {x}"))
-@ensure("RED-41", lambda result, a: result == a)
-def other_unit(x: Any, a: Any, b: Any) -> Any:
-    """Of two units that fit the largest magnitude x, the other one.
-
-    Claims
-        RED-41  prove  IEEE(float64)  all finite x > 0  only one power of two is a list's unit
-    """
-    return b
+    return Twice(folded_sum([x], x.size, bound=1), folded_sum(grouped(x, groups), x.size, bound=1))
 
 
 def _in_order(x: Any, groups: Groups) -> Twice:
@@ -79,45 +124,23 @@ def uneven_terms(count: int, groups: Groups, generator: random.Random) -> dict[s
     }
 
 
-def groupings(count: int) -> list[Groups]:
-    """Every exchange of neighbours, for they generate all permutations, and ways to cut the terms into blocks."""
-    swaps: list[Groups] = [((*range(i), i + 1, i, *range(i + 2, count)),) for i in range(count - 1)]
-    cuts: list[Groups] = [
-        tuple(tuple(range(i, min(i + size, count))) for i in range(0, count, size)) for size in range(1, count)
-    ]
-    return swaps + cuts
-
-
-def same_calls(path: Path, arguments: dict[str, Any], result: Twice) -> None:
-    """The totals agree, so `add`, which depends on nothing else, gives the same."""
-    calls = [call for call in path.calls if call.function == "add"]
-    half = len(calls) // 2
-    for first, second in zip(calls[:half], calls[half:], strict=True):
-        path.prove(
-            "the totals agree",
-            z3.And(*[real(first.arguments[name]) == real(second.arguments[name]) for name in ("a", "b")]),
-        )
-        path.assume(real(first.result.value) == real(second.result.value))
-        path.assume(first.result.exact.elements.item() == second.result.exact.elements.item())
-
-
 def twice_run(count: int, groups: Groups) -> Run:
     """sum_twice on ``count`` terms in these groups."""
     return Run(
         sum_twice,
         {"x": Array(np.float64, (count,)), "groups": Fixed(groups)},
         Rounded(),
-        uses={fold: "both", add: "both"},
-        script=same_calls,
+        uses={fold: "contract", add: "both"},
+        elementwise=ALONE,
         draw=functools.partial(uneven_terms, count, groups),
         examples=[{"x": np.array([1.0, 0.5, -1.5, 0.25][:count]), "groups": groups}],
     )
 
 
 def _each_grouping() -> Iterator[tuple[str, Run]]:
-    for count in range(2, 5):
-        for groups in groupings(count):
-            yield f"{groups}: ", twice_run(count, groups)
+    yield from each_grouping(twice_run)
+    singles = tuple((i,) for i in range(4))
+    yield f"{singles}: ", twice_run(4, singles)
 
 
 prove(
@@ -127,7 +150,7 @@ prove(
     bound="n <= 4, every permutation, up to 4 blocks",
     runs=_each_grouping,
     statement="permuting or regrouping the terms of a folded sum changes no bit of value or exact",
-    rests_on=PIECE_CLAIMS,
+    rests_on=(*PIECE_CLAIMS, *ALONE_CLAIMS),
     assumes=["ROUNDING"],
     twins=[
         sampled_twin(
@@ -135,6 +158,25 @@ prove(
         )
     ],
 )
+
+
+# ---- the unit -------------------------------------------------------------------------------------------------------
+
+
+@require(lambda a: is_power_of_two(a), lambda a: ValueError(f"a must be a power of two, got {a}"))
+@require(lambda b: is_power_of_two(b), lambda b: ValueError(f"b must be a power of two, got {b}"))
+@require(lambda x, a: (a <= x) & (x / 2 < a), lambda x, a: ValueError(f"{a} is not the power of two at most {x}"))
+@require(lambda x, b: (b <= x) & (x / 2 < b), lambda x, b: ValueError(f"{b} is not the power of two at most {x}"))
+@ensure("RED-41", lambda result, a: result == a)
+def other_unit(x: Any, a: Any, b: Any) -> Any:
+    """Of two units that fit the largest magnitude x, the other one.
+
+    Claims
+        RED-41  prove  IEEE(float64)  all finite x > 0  only one power of two is a list's unit
+    """
+    return b
+
+
 unit_run = Run(other_unit, {"x": NUMBER, "a": NUMBER, "b": NUMBER}, IEEE())
 prove(
     "RED-41",
@@ -145,3 +187,143 @@ prove(
     statement="only one power of two is a list's unit, so permuting or regrouping the list does not change it",
     twins=[twin("half", "takes half the unit", unit_run, "RED-41", {other_unit: lambda x, a, b: b / 2})],
 )
+
+# ---- whole lists ----------------------------------------------------------------------------------------------------
+
+
+@require(lambda x: is_float_array(x), lambda x: float_array_error("x", x))
+@require(lambda x: are_finite([x]), lambda x: finite_error("x", [x]))
+@ensure(
+    "RED-42",
+    lambda result: (
+        (result.once.value == result.again.value)
+        & (result.once.exact == result.again.exact)
+        & (result.once.unit == result.again.unit)
+    ),
+)
+def squares_twice(x: Any, groups: Groups) -> Twice:
+    """The sum of squares of x as one array, and of the same elements in these groups.
+
+    Exchanges of neighbours generate all permutations, and cuts of one array all groupings, so the law holds for any two lists.
+
+    Claims
+        RED-42  prove  Rounded(float16, float32, float64)  n <= 4, lists of up to 3
+                permuting or regrouping a list changes neither value nor exact nor unit of its sum of squares
+    """
+    return Twice(sum_of_squares([x]), sum_of_squares(grouped(x, groups)))
+
+
+@require(lambda x: is_float_array(x), lambda x: float_array_error("x", x))
+@require(lambda x: are_finite([x]), lambda x: finite_error("x", [x]))
+@ensure(
+    "RED-43",
+    lambda result: (result.once.value == result.again.value) & (result.once.exact == result.again.exact),
+)
+def list_sum_twice(x: Any, groups: Groups) -> Twice:
+    """The sum of x as one array, and of the same elements in these groups; see `squares_twice`.
+
+    Claims
+        RED-43  prove  Rounded(float16, float32, float64)  n <= 4, lists of up to 3; of float64 |x| <= 2**1020
+                permuting or regrouping a list changes neither value nor exact of its sum
+    """
+    return Twice(reproducible_sum([x]), reproducible_sum(grouped(x, groups)))
+
+
+def list_run(function: Any, hooks: Any, dtype: Any, count: int, groups: Groups) -> Run:
+    """One of these functions on ``count`` elements in these groups."""
+    return Run(
+        function,
+        {"x": Array(dtype, (count,)), "groups": Fixed(groups)},
+        Rounded(),
+        uses=PIECES,
+        elementwise=ALONE,
+        domain=_far_from_overflow if function is list_sum_twice and dtype == np.float64 else None,
+        before=hooks,
+        draw=functools.partial(uneven_elements, dtype, count, groups),
+        examples=[{"x": np.array(WHOLE[count], dtype), "groups": groups}],
+    )
+
+
+def _far_from_overflow(x: Any) -> Any:
+    return np.all(np.abs(x) <= FAR_FROM_OVERFLOW)
+
+
+def uneven_elements(dtype: Any, count: int, groups: Groups, generator: random.Random) -> dict[str, Any]:
+    """Elements of different sizes, whose sums float64 does not hold."""
+    return {"x": np.array(random_floats(generator, np.dtype(dtype), count), dtype), "groups": groups}
+
+
+def squares_in_order(arrays: Any) -> ScaledSquares:
+    """A planted bug: the squares added up in the order of the list."""
+    total = np.float64(0)
+    for array in arrays:
+        for element in np.ravel(array).astype(np.float64):
+            total = total + element * element
+    return ScaledSquares(total, np.bool_(False), np.float64(1))
+
+
+def squares_of_norms(arrays: Any) -> ScaledSquares:
+    """A planted bug: the norm of the arrays' norms in their dtype, as PyTorch takes it."""
+    norms = [np.sqrt(np.sum(np.square(array), dtype=array.dtype)) for array in arrays]
+    norm = np.sqrt(np.sum(np.square(np.stack(norms)), dtype=norms[0].dtype)).astype(np.float64)
+    return ScaledSquares(norm * norm, np.bool_(False), np.float64(1))
+
+
+def _sum_in_order(arrays: Any) -> Sum:
+    return _running(np.concatenate([np.ravel(array) for array in arrays]).astype(np.float64))
+
+
+SQUARES = functools.partial(list_run, squares_twice, {fold_exponents: bound_quotients, fold: bound_scaled})
+SUMS = functools.partial(
+    list_run, list_sum_twice, {fold_exponents: bound_quotients, fold: bound_terms, scale_by: bound_scaled_sum}
+)
+ROTATED, SPLIT = ((2, 0, 1),), ((0,), (1, 2))
+
+for dtype in FLOATS:
+    name = np.dtype(dtype).name
+    squares_runs, sums_runs = functools.partial(SQUARES, dtype), functools.partial(SUMS, dtype)
+    prove(
+        "RED-42",
+        squares_twice,
+        variant=name,
+        theory=f"Rounded({name})",
+        bound="n <= 4, lists of up to 3",
+        runs=functools.partial(each_grouping, squares_runs),
+        rests_on=(*PIECE_CLAIMS, *ALONE_CLAIMS),
+        assumes=["ROUNDING"],
+        twins=[
+            sampled_twin(
+                "in order",
+                "adds in the order of the list",
+                squares_runs(3, ROTATED),
+                "RED-42",
+                {sum_of_squares: squares_in_order},
+            ),
+            sampled_twin(
+                "norm of norms",
+                "takes the norm of the arrays' norms",
+                squares_runs(3, SPLIT),
+                "RED-42",
+                {sum_of_squares: squares_of_norms},
+            ),
+        ],
+    )
+    prove(
+        "RED-43",
+        list_sum_twice,
+        variant=name,
+        theory=f"Rounded({name})",
+        bound="n <= 4, lists of up to 3" + (", |x| <= 2**1020" if dtype == np.float64 else ""),
+        runs=functools.partial(each_grouping, sums_runs),
+        rests_on=(*PIECE_CLAIMS, *ALONE_CLAIMS),
+        assumes=["ROUNDING"],
+        twins=[
+            sampled_twin(
+                "in order",
+                "adds in the order of the list",
+                sums_runs(3, ROTATED),
+                "RED-43",
+                {reproducible_sum: _sum_in_order},
+            )
+        ],
+    )

@@ -101,11 +101,9 @@ class Path:
         condition = z3.simplify(condition)
         if z3.is_true(condition) or z3.is_false(condition):
             return z3.is_true(condition)
-        for side in (condition, z3.Not(condition)):  # facts may have come since it was last asked
-            self.memory.pop(("not shown", side.get_id()), None)
-        if self.shown(condition):
+        if self.shown_by_now(condition):
             return True
-        if self.shown(z3.Not(condition)):
+        if self.shown_by_now(z3.Not(condition)):
             return False
         answer = self.answers[len(self.taken)] if len(self.taken) < len(self.answers) else True
         self.taken.append(answer)
@@ -152,6 +150,11 @@ class Path:
         if holds:
             self.require(condition)
         return holds
+
+    def shown_by_now(self, condition: z3.BoolRef) -> bool:
+        """The same, asked anew: facts may have come since it was last asked."""
+        self.memory.pop(("not shown", condition.get_id()), None)
+        return self.shown(condition)
 
     def require(self, condition: z3.BoolRef) -> None:
         """A routine duty (a precondition, a range, an exact sum): proven from the facts so far, together with its like."""

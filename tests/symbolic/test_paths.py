@@ -89,6 +89,16 @@ def test_what_decided_a_cut_is_proven_for_the_record() -> None:
     assert solver.check() == z3.unsat
 
 
+def test_what_was_not_shown_can_be_asked_anew() -> None:
+    def asked(x: Any) -> tuple[bool, bool]:
+        positive = z3.Real("x") > 0
+        assert not current().shown(positive)
+        current().assume(z3.Real("x") > 1)
+        return current().shown(positive), current().shown_by_now(positive)
+
+    assert [result for _, result in results(Real(), asked)] == [(False, True)]
+
+
 def test_constant_conditions_take_one_side_without_a_decision() -> None:
     def constant_condition(x: Any) -> str:
         return "same" if x * 0 == 0 else "other"
