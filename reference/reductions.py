@@ -105,7 +105,8 @@ def tree_sum(x: Array) -> Any:
     for float16, float32, float64.
 
     Claims
-        RED-3  prove  Rounded(float16, float32, float64)  n <= 4; unbounded: inductive  the error bound
+        RED-3  prove  Rounded(float16, float32, float64)  n <= 4, |x| <= 2**13, 2**125, 2**1021  the error bound
+        RED-35  prove  Rounded(float16, float32, float64)  any n, inductive  the error bound, wherever the result is finite
     """
     terms = np.ravel(x)
     if terms.size == 0:

@@ -1,6 +1,6 @@
 """Proofs for `reference.reductions`: the pieces bit by bit, the sums in the rounding model and for any number of terms."""
 
-from proofs.reductions import any_size, order, pieces, squares, sums
+from proofs.reductions import any_size, order, pieces, squares, sums, tree
 from proofs.reductions.lists import each_list, example, label, real, reals
 
-__all__ = ["any_size", "each_list", "example", "label", "order", "pieces", "real", "reals", "squares", "sums"]
+__all__ = ["any_size", "each_list", "example", "label", "order", "pieces", "real", "reals", "squares", "sums", "tree"]
