@@ -197,7 +197,8 @@ def scale_run(arrays: Arrays) -> Run:
     )
 
 
-def _scale_by_first(arrays: Any) -> Any:
+def scale_by_first(arrays: Any) -> Any:
+    """A planted bug: only the first element counts."""
     return power_of_two_at_most(np.where(arrays[0][0] != 0, np.abs(arrays[0][0]), 1).astype(np.float64))
 
 
@@ -213,5 +214,5 @@ for dtype in FLOATS:
         runs=functools.partial(each_list, dtype, scale_run),
         rests_on=("RED-1", "RED-2"),
         assumes=["ROUNDING"],
-        twins=[sampled_twin("first", "looks at the first element only", pair, "RED-20", {scale: _scale_by_first})],
+        twins=[sampled_twin("first", "looks at the first element only", pair, "RED-20", {scale: scale_by_first})],
     )
