@@ -19,11 +19,10 @@ from proofs.prover.obligations import lemma, script_witness
 from proofs.reductions.folded import is_folded_sum, many_squares
 from proofs.reductions.lists import FLOATS
 from proofs.reductions.one_square import roundings
-from proofs.reductions.squares import float32_squares, scale_by_first, scale_run, squares_run
+from proofs.reductions.squares import float32_squares, scale_by_first, scale_run, squares_run, taken_for_exact
 from proofs.symbolic.inputs import Array, Arrays
 from proofs.symbolic.real import magnitude, rational
-from reference import contracts
-from reference.reductions import MOST_TERMS, SUM_ERROR, ScaledSquares, scale, sum_of_squares
+from reference.reductions import MOST_TERMS, SUM_ERROR, scale, sum_of_squares
 
 # ---- the largest magnitude, and the unit -----------------------------------------------------------------------------
 
@@ -208,10 +207,6 @@ def squares_of_any_number(dtype: Any) -> Iterator[Obligation]:
     yield from _whole(dtype)
 
 
-def _taken_for_exact(arrays: Any) -> ScaledSquares:
-    return contracts.bare(sum_of_squares)(arrays)._replace(exact=np.bool_(True))
-
-
 for dtype in FLOATS:
     name = np.dtype(dtype).name
     many = squares_run(Arrays((Array(dtype, (4,)),))).drawing(functools.partial(many_squares, dtype))
@@ -240,7 +235,7 @@ for dtype in FLOATS:
                     "takes every sum for exact, at 5 to 300 elements",
                     many,
                     "RED-11",
-                    {sum_of_squares: _taken_for_exact},
+                    {sum_of_squares: taken_for_exact},
                 ),
             ),
             location=location_of(sum_of_squares, "RED-11"),

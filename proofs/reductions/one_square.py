@@ -12,7 +12,7 @@ import z3
 
 from proofs.prover.describe import prove, sampled_twin, twin
 from proofs.prover.symbolic_run import Run
-from proofs.reductions.lists import FLOATS, UNDERFLOW, Scaled, real, scaled_elements
+from proofs.reductions.lists import FLOATS, UNDERFLOW, Scaled, U, real, scaled_elements
 from proofs.symbolic.ieee import IEEE
 from proofs.symbolic.inputs import Array, random_floats
 from proofs.symbolic.paths import Path
@@ -22,9 +22,8 @@ from proofs.symbolic.theory import Theory
 from reference import contracts
 from reference.contracts import ensure, require
 from reference.exactness import exact, is_power_of_two
-from reference.reductions import PRECISION, _squares, _without_loss, squares_exactly
+from reference.reductions import _squares, _without_loss, squares_exactly
 
-U = Fraction(1, 1 << PRECISION)
 LOST = Fraction(1, 1 << 1067)  # more than the square of a scaled float64 loses to underflow
 
 

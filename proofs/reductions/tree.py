@@ -147,7 +147,6 @@ class Group(NamedTuple):
         return [
             magnitude(self.value - self.total) <= self.enlarged - self.weight,
             magnitude(self.total) <= self.weight,
-            self.enlarged >= self.weight,
         ]
 
     def goal(self) -> z3.BoolRef:
