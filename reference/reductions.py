@@ -40,7 +40,8 @@ from reference.validation import (
 Array = npt.NDArray[np.floating[Any]]
 
 BLOCK = 1 << 14  # elements worked on at a time: small enough to stay in the processor's cache
-MOST_TERMS = 1 << 40
+MOST_LEVEL = 40
+MOST_TERMS = 1 << MOST_LEVEL
 MOST_EXPONENT = 400  # of a fold: far from overflow and underflow of its anchor
 MOST_BOUND = 300  # exponent of the terms of a folded sum: all its folds stay within MOST_EXPONENT
 MOST_FOLDS = 8
@@ -105,7 +106,8 @@ def tree_sum(x: Array) -> Any:
     for float16, float32, float64.
 
     Claims
-        RED-3  prove  Rounded(float16, float32, float64)  n <= 4; unbounded: inductive  the error bound
+        RED-3  prove  Rounded(float16, float32, float64)  n <= 4, |x| <= 2**13, 2**125, 2**1021  the error bound
+        RED-35  prove  Rounded(float16, float32, float64)  any n, inductive  the error bound, wherever the result is finite
     """
     terms = np.ravel(x)
     if terms.size == 0:
@@ -166,6 +168,7 @@ def fold(x: Any, exponent: int) -> Fold:
 @ensure("RED-15", lambda result, count, bound: count <= 2 ** (bound - KEPT_BITS - _rest(result, bound)))
 @ensure("RED-16", lambda result, bound: all(bits >= 1 for bits in _headroom(result, bound)))
 @ensure("RED-17", lambda result: len(result) <= MOST_FOLDS and all(abs(each) <= MOST_EXPONENT for each in result))
+@ensure("RED-18", lambda result, bound: all(e <= most_exponent(k, bound) for k, e in enumerate(result)))
 def fold_exponents(count: int, bound: int) -> tuple[int, ...]:
     """The grids on which ``count`` terms of at most 2**bound are folded so that every sum of pieces is exact.
 
@@ -180,12 +183,18 @@ def fold_exponents(count: int, bound: int) -> tuple[int, ...]:
         RED-15  prove  CrossHair  count <= 2**40, |bound| <= 300  the last rests sum to at most 2**(bound - 62)
         RED-16  prove  CrossHair  count <= 2**40, |bound| <= 300  pieces are at most 2**(exponent - 1), as `fold` requires
         RED-17  prove  CrossHair  count <= 2**40, |bound| <= 300  at most 8 folds, all exponents in the range of `fold`
+        RED-18  prove  CrossHair  count <= 2**40, |bound| <= 300  exponent k, from 0 on, is at most bound + 40 - 13 k
     """
     level = max(2, (count - 1).bit_length())
     exponents: list[int] = []
     while bound - KEPT_BITS < (rest := _rest(exponents, bound)) + level:
         exponents.append(rest + level)
     return tuple(exponents)
+
+
+def most_exponent(k: int, bound: int) -> int:
+    """The largest exponent that fold k can have: with the most terms, grids are the closest together."""
+    return bound + MOST_LEVEL - k * (PRECISION - MOST_LEVEL)
 
 
 def _headroom(exponents: Sequence[int], bound: int) -> list[int]:
@@ -226,6 +235,11 @@ def folded_sum(blocks: Iterable[Array], count: int, bound: int) -> Sum:
 
     Each fold's total is exact, so neither the order of the terms nor the blocks change a bit; the totals are added from
     the smallest grid to the largest. ``exact`` says that nothing was dropped or rounded.
+
+    Claims
+        RED-31  prove  Rounded(float64)  any n <= 2**40, inductive  every total is the exact sum of its pieces
+        RED-46  prove  Rounded(float64)  any n <= 2**40, |bound| <= 300, inductive
+                |value - Σx| <= 5 · 2**-53 Σ|x| where Σ|x| >= 2**(bound - 3); 0 if all x are 0; exact only if value = Σx
     """
     exponents = fold_exponents(count, bound)
     totals: list[Any] = [np.float64(0)] * len(exponents)
@@ -268,6 +282,7 @@ def scale(arrays: Sequence[Array]) -> Any:
     Claims
         RED-20  prove  Rounded(float16, float32, float64)  n <= 4, lists of up to 3
                 a power of two; |x| < 2 · result for all x; some |x| >= result, or all are 0
+        RED-38  prove  Rounded(float64)  any n, inductive  the same
     """
     largest = largest_magnitude(arrays)
     return power_of_two_at_most(np.where(largest > 0, largest, 1.0))
@@ -341,6 +356,7 @@ def sum_of_squares(arrays: Sequence[Array]) -> ScaledSquares:
     Claims
         RED-11  prove  Rounded(float16, float32, float64)  n <= 4, lists of up to 3
                 the error bound; exact only if value · unit² = Σx²; value is at least 1/2, or 0; unit as in RED-20
+        RED-32  prove  Rounded(float16, float32, float64)  any n <= 2**40, inductive  the same
     """
     unit = scale(arrays)
     total = folded_sum(_squares(arrays, unit), _term_count(arrays), bound=2)

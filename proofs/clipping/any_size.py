@@ -164,8 +164,8 @@ for dtype in FLOATS:
             theory=f"Rounded({name})",
             bound="p = 2, any n <= 2**40, inductive",
             build=obligations,
-            rests_on=(f"CLIP-1.{name}", f"CLIP-2.{name}", f"CLIP-7.{name}"),
-            assumes=("ROUNDING", "SUM-ANY-SIZE"),
+            rests_on=(f"CLIP-1.{name}", f"CLIP-2.{name}", f"CLIP-7.{name}", f"RED-32.{name}"),
+            assumes=("ROUNDING",),
             twins=(
                 sampled_twin(
                     "no margin",

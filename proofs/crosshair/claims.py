@@ -123,11 +123,16 @@ def _kept_too_much(count: int, bound: int) -> tuple[int, ...]:
     return _grids(max(2, (count - 1).bit_length()), bound, kept=KEPT_BITS + PRECISION)
 
 
+def _one_bit_more(count: int, bound: int) -> tuple[int, ...]:
+    return _grids(max(2, count.bit_length()), bound)
+
+
 for _clause, _bug in (
     ("RED-14", Bug("one bit short", "rounds the logarithm of the number of terms down", _one_bit_short)),
     ("RED-15", Bug("one fold short", "leaves out the last fold", _one_fold_short)),
     ("RED-16", Bug("no least level", "a single term gets no room above itself", _no_least_level)),
     ("RED-17", Bug("kept too much", "folds on for another 53 bits", _kept_too_much)),
+    ("RED-18", Bug("one bit more", "takes the bits of the number of terms, not of the last index", _one_bit_more)),
 ):
     claim(fold_exponents, _clause, _bug, row="reductions", bound=BOUND, example={"count": 1 << 20, "bound": 2})
 

@@ -1,306 +1,226 @@
-"""The folded sum for any number of terms: induction over the additions.
+"""The scale of a list and the sum of its squares, for any number of elements.
 
-One addition of two sums of pieces is proven bit by bit (RED-30). What holds for any number of terms are relations
-between sums; each lemma here takes one of them from k terms to k + 1, or from one addition to the next.
+What an element contributes was found by running the code on one (RED-36, RED-37), what becomes of the terms by an
+induction of its own (RED-46). Here are the sums over the elements: their largest magnitude and their squares.
 """
 
 from __future__ import annotations
 
 import functools
-import random
 from collections.abc import Iterator
-from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import z3
 
-from proofs.prover.claims import CLAIMS, Claim, Obligation, Twin
-from proofs.prover.describe import location_of, prove, sampled_twin, twin
-from proofs.prover.obligations import lemma, obligations, script_witness
-from proofs.prover.symbolic_run import Run
-from proofs.reductions.lists import FLOATS, UNDERFLOW
-from proofs.reductions.pieces import NUMBER
-from proofs.reductions.squares import float32_squares, squares_run
-from proofs.symbolic.ieee import IEEE
-from proofs.symbolic.inputs import Array, Arrays, Integer, random_floats
+from proofs.prover.claims import CLAIMS, Claim, Obligation
+from proofs.prover.describe import location_of, sampled_twin
+from proofs.prover.obligations import lemma, script_witness
+from proofs.reductions.folded import is_folded_sum, many_squares
+from proofs.reductions.lists import FLOATS
+from proofs.reductions.one_square import roundings
+from proofs.reductions.squares import float32_squares, scale_by_first, scale_run, squares_run, taken_for_exact
+from proofs.symbolic.inputs import Array, Arrays
 from proofs.symbolic.real import magnitude, rational
-from reference import contracts
-from reference.contracts import ensure, require
-from reference.exactness import exact, is_multiple
-from reference.reductions import (
-    KEPT_BITS,
-    MOST_EXPONENT,
-    MOST_FOLDS,
-    MOST_TERMS,
-    PRECISION,
-    fold,
-    fold_exponents,
-    sum_of_squares,
-)
+from reference.reductions import MOST_TERMS, SUM_ERROR, scale, sum_of_squares
 
-# ---- one addition of sums of pieces, bit by bit ---------------------------------------------------------------------
+# ---- the largest magnitude, and the unit -----------------------------------------------------------------------------
+
+MAGNITUDE = z3.Function("magnitude", z3.IntSort(), z3.RealSort())  # of element i
+INDEX = z3.Int("i")
+ANY_MAGNITUDE = z3.ForAll([INDEX], MAGNITUDE(INDEX) >= 0)
 
 
-def _reaches(a: Any, b: Any, limit: Any) -> Any:
-    """Whether a, b and their exact sum are at most the limit."""
-    total = exact(a) + exact(b)
-    return (np.abs(a) <= limit) & (np.abs(b) <= limit) & (total <= exact(limit)) & (total >= exact(-limit))
+def _each(first: Any, last: Any, statement: z3.BoolRef) -> z3.BoolRef:
+    return z3.ForAll([INDEX], z3.Implies(z3.And(first <= INDEX, last > INDEX), statement))
 
 
-@require(
-    lambda exponent: (exponent >= -MOST_EXPONENT) & (exponent <= MOST_EXPONENT),
-    lambda exponent: ValueError(f"exponent must lie within ±{MOST_EXPONENT}, got {exponent}"),
-)
-@require(
-    lambda a, b, exponent: is_multiple(a, exponent - PRECISION + 1) & is_multiple(b, exponent - PRECISION + 1),
-    lambda a, b, exponent: ValueError(f"{a} and {b} must be multiples of 2**{exponent - PRECISION + 1}"),
-)
-@require(
-    lambda a, b, exponent: _reaches(a, b, 2.0 ** (exponent + 1)),
-    lambda a, b, exponent: ValueError(f"{a}, {b} and their sum must lie within ±2**{exponent + 1}"),
-)
-@ensure("RED-30", lambda result, a, b: exact(result) == exact(a) + exact(b))
-def add_on_grid(a: Any, b: Any, exponent: int) -> Any:
-    """a + b for multiples of 2**(exponent - 52) whose sum is at most 2**(exponent + 1).
-
-    Claims
-        RED-30  prove  IEEE(float64)  all multiples, |exponent| <= 400  an addition of sums of pieces is exact
-    """
-    return a + b
+def _some(first: Any, last: Any, statement: z3.BoolRef) -> z3.BoolRef:
+    return z3.Exists([INDEX], z3.And(first <= INDEX, last > INDEX, statement))
 
 
-grid_run = Run(add_on_grid, {"a": NUMBER, "b": NUMBER, "exponent": Integer()}, IEEE())
+def is_largest(largest: Any, first: Any, last: Any) -> z3.BoolRef:
+    """The largest magnitude of the elements from first to before last; 0 where there is none."""
+    reached = z3.Or(_some(first, last, MAGNITUDE(INDEX) == largest), z3.And(first == last, largest == 0))
+    return z3.And(_each(first, last, MAGNITUDE(INDEX) <= largest), reached)
 
 
-@require(
-    lambda exponent: (exponent >= -MOST_EXPONENT) & (exponent <= MOST_EXPONENT),
-    lambda exponent: ValueError(f"exponent must lie within ±{MOST_EXPONENT}, got {exponent}"),
-)
-@require(
-    lambda a, b, exponent: is_multiple(a, exponent - PRECISION + 1) & is_multiple(b, exponent - PRECISION + 1),
-    lambda a, b, exponent: ValueError(f"{a} and {b} must be multiples of 2**{exponent - PRECISION + 1}"),
-)
-@require(
-    lambda a, b, exponent: _reaches(a, b, 2.0 ** (exponent + 2)),
-    lambda a, b, exponent: ValueError(f"{a}, {b} and their sum must lie within ±2**{exponent + 2}"),
-)
-@ensure("RED-34", lambda result, a, b: exact(result) == exact(a) + exact(b))
-def add_beyond_grid(a: Any, b: Any, exponent: int) -> Any:
-    """The same with twice the reach: what a fold without its headroom would lead to.
-
-    Claims
-        RED-34  prove  IEEE(float64)  never: the twin of RED-31 refutes it  an addition beyond the grid is exact
-    """
-    return a + b
+def is_scale(unit: Any, first: Any, last: Any) -> z3.BoolRef:
+    """Clause RED-20 but for the power of two."""
+    reached = z3.Or(_some(first, last, MAGNITUDE(INDEX) >= unit), _each(first, last, MAGNITUDE(INDEX) == 0))
+    return z3.And(_each(first, last, MAGNITUDE(INDEX) < 2 * unit), reached)
 
 
-far_run = Run(add_beyond_grid, {"a": NUMBER, "b": NUMBER, "exponent": Integer()}, IEEE(), clauses=("RED-34",))
-
-
-def _in_float32(a: Any, b: Any, exponent: int) -> Any:
-    return (a.astype(np.float32) + b.astype(np.float32)).astype(np.float64)
-
-
-prove(
-    "RED-30",
-    add_on_grid,
-    theory="IEEE(float64)",
-    bound="all multiples, |exponent| <= 400",
-    runs=lambda: [("", grid_run)],
-    statement="an addition of sums of pieces is exact",
-    twins=[twin("in float32", "adds in float32", grid_run, "RED-30", {add_on_grid: _in_float32})],
-)
-
-
-@require(
-    lambda exponent: (exponent >= -MOST_EXPONENT) & (exponent <= MOST_EXPONENT),
-    lambda exponent: ValueError(f"exponent must lie within ±{MOST_EXPONENT}, got {exponent}"),
-)
-@require(
-    lambda x, exponent: np.abs(x) <= 2.0 ** (exponent - 1),
-    lambda x, exponent: ValueError(f"{x} must lie within ±2**{exponent - 1}"),
-)
-@ensure("RED-33", lambda result, x: np.abs(result) <= np.abs(x))
-def rest_of(x: Any, exponent: int) -> Any:
-    """What a fold leaves of x.
-
-    Claims
-        RED-33  prove  IEEE(float64)  elementwise, |exponent| <= 400  the rest of a fold is at most what was folded
-    """
-    return fold(x, exponent).low
-
-
-rest_run = Run(rest_of, {"x": NUMBER, "exponent": Integer()}, IEEE())
-prove(
-    "RED-33",
-    rest_of,
-    theory="IEEE(float64)",
-    bound="elementwise, |exponent| <= 400",
-    runs=lambda: [("", rest_run)],
-    statement="the rest of a fold is at most what was folded",
-    twins=[
-        twin(
-            "one way",
-            "rounds down to the grid instead of to the nearest",
-            rest_run,
-            "RED-33",
-            {rest_of: lambda x, exponent: x - (contracts.bare(fold)(x, exponent).high - 2.0 ** (exponent - 52))},
-        )
-    ],
-    timeout=120,
-)
-
-# ---- any number of additions: every total is exact ------------------------------------------------------------------
-
-A, B, MOST, REACH = z3.Reals("a b most reach")  # two sums of pieces, the largest piece, 2**(exponent + 1)
-FEW, MORE, COUNT = z3.Reals("few more count")  # how many pieces stand in a, in b, in all
-HERE, THERE = z3.Ints("here there")  # their multiples of the grid
-
-
-def _exact_totals() -> Iterator[Obligation]:
-    fits = [MOST * COUNT <= REACH, MOST >= 0]
-    yield lemma("the start: nothing is at most nothing", fits, MOST * z3.RealVal(0) >= 0)
-    yield lemma("the pieces: 2 · 2**b each, and count · 2**b <= 2**exponent", [*_pieces()], MOST * COUNT <= REACH)
-    joined = [magnitude(A) <= FEW * MOST, magnitude(B) <= MORE * MOST, FEW >= 0, MORE >= 0, FEW + MORE <= COUNT]
-    yield lemma("one addition more: in proportion", [*joined, *fits], magnitude(A + B) <= (FEW + MORE) * MOST)
+def _scale() -> Iterator[Obligation]:
+    first, middle, last = z3.Ints("first middle last")
+    left, right, positive, unit = z3.Reals("left right positive unit")
+    yield lemma("no element", [], is_largest(z3.RealVal(0), first, first))
+    yield lemma("one element", [last == first + 1, ANY_MAGNITUDE], is_largest(MAGNITUDE(first), first, last))
+    parts = [is_largest(left, first, middle), is_largest(right, middle, last), first <= middle, middle <= last]
+    yield lemma("more elements", [*parts, ANY_MAGNITUDE], is_largest(z3.If(left >= right, left, right), first, last))
+    known = [is_largest(left, first, last), positive == z3.If(left > 0, left, z3.RealVal(1))]
+    power = [unit <= positive, positive < 2 * unit]  # RED-2; that it is a power of two is RED-1
+    yield lemma("the unit", [*known, *power, ANY_MAGNITUDE], is_scale(unit, first, last))
+    most = z3.Real("most")  # of the format
     yield lemma(
-        "one addition more: within reach",
-        [magnitude(A + B) <= (FEW + MORE) * MOST, FEW + MORE <= COUNT, *fits],
-        magnitude(A + B) <= REACH,
+        "the unit is a number of the format",
+        [*known, *power, _each(first, last, MAGNITUDE(INDEX) <= most), most >= 1],
+        unit <= most,
     )
-    grid = z3.Real("grid")
-    yield lemma(
-        "one addition more: on the grid",
-        [z3.ToReal(HERE) * grid == A, z3.ToReal(THERE) * grid == B],
-        z3.ToReal(HERE + THERE) * grid == A + B,
+    yield script_witness(
+        "3 and 4",
+        [MAGNITUDE(0) == 3, MAGNITUDE(1) == 4, first == 0, middle == 1, last == 2, unit == 4, left == 3, *parts],
     )
-    yield script_witness("three pieces", [*joined, *fits, A == 2, B == 1, FEW == 2, MORE == 1, COUNT == 3, MOST == 1])
 
 
-def _pieces() -> list[z3.BoolRef]:
-    """RED-13 and RED-14: a piece is at most twice the term, and count terms at most 2**exponent."""
-    term, power = z3.Reals("term power")
-    return [2 * term == MOST, COUNT * term <= power, 2 * power == REACH, COUNT >= 0, term >= 0]
+def _scale_twin() -> Any:
+    many = scale_run(Arrays((Array(np.float32, (4,)),))).drawing(functools.partial(many_squares, np.float32))
+    return sampled_twin(
+        "first", "looks at the first element only, at 5 to 300 elements", many, "RED-20", {scale: scale_by_first}
+    )
 
 
-FOLDED = "reference.reductions.folded_sum"
 CLAIMS.register(
     Claim(
-        id="RED-31",
+        id="RED-38",
         row="reductions",
-        function=FOLDED,
-        statement="every total of a fold is the exact sum of its pieces, in any order and grouping",
+        function="reference.reductions.scale",
+        statement="a power of two; |x| < 2 · result for all x; some |x| >= result, or all are 0",
         verb="prove",
         theory="Rounded(float64)",
-        bound="any n <= 2**40, inductive",
-        build=_exact_totals,
-        rests_on=("RED-6", "RED-13", "RED-14", "RED-16", "RED-17", "RED-30"),
+        bound="any n, inductive",
+        build=_scale,
+        rests_on=("RED-1", "RED-2"),
         assumes=("ROUNDING",),
-        twins=(Twin("too far", "sums twice as far", build=lambda: obligations(far_run, "too far: ", "twin:too far")),),
-        location=location_of(fold_exponents, "RED-14"),
+        twins=(_scale_twin(),),
+        location=location_of(scale, "RED-20"),
     )
 )
 
-# ---- any number of terms: the error of the sum of squares -----------------------------------------------------------
+# ---- the squares, and the terms that stand for them ------------------------------------------------------------------
 
-U = Fraction(1, 1 << PRECISION)
-SLOW = rational(U * (1 + Fraction(1, 1 << 40)))  # what one addition adds to the error, relative to all terms
-DROPPED = rational(Fraction(2) ** (2 - KEPT_BITS))  # RED-15 for bound 2
-TERMS, RESTS, SUFFIX, TOTAL, LAST, NEXT = z3.Reals("terms rests suffix total last next")
-SQUARES, REST, TERM = z3.Reals("squares rest term")
-LOST = rational(Fraction(2) ** -1000)  # more than a square of float64 loses to underflow
+WEIGHT, VALUE = z3.Reals("weight value")  # unit², the computed sum
+FOUR = z3.RealVal(4)  # 2**bound of the folded sum
 
 
-def _error(narrow: bool) -> Iterator[Obligation]:
-    yield lemma(
-        "one term more: the rests are at most the terms",
-        [magnitude(RESTS) <= TERMS, magnitude(REST) <= TERM, TERM >= 0],
-        magnitude(RESTS + REST) <= TERMS + TERM,
+class Part(NamedTuple):
+    """Some of the elements, and the terms that stand for them."""
+
+    count: Any
+    terms: Any  # Σ term
+    scaled: Any  # Σ (x / unit)²
+    squares: Any  # Σ x²
+    flagged: Any  # whether each term is flagged exact
+    large: Any  # whether some |x| >= unit
+    zero: Any  # whether all are 0
+
+    def facts(self, dtype: Any) -> list[z3.BoolRef]:
+        """What the induction over the elements is about."""
+        relative, lost = (rational(error) for error in roundings(dtype))
+        return [
+            self.squares == self.scaled * WEIGHT,
+            magnitude(self.terms - self.scaled) <= relative * self.scaled + self.count * lost,
+            self.terms >= 0,
+            self.scaled >= 0,
+            z3.Implies(self.flagged, self.terms == self.scaled),
+            z3.Implies(self.large, self.scaled >= 1),
+            z3.Implies(self.zero, z3.And(self.scaled == 0, self.terms == 0)),
+        ]
+
+
+def _part(name: str) -> Part:
+    names = [f"{name}_{field}" for field in Part._fields]
+    return Part._make([*map(z3.Real, names[:4]), *map(z3.Bool, names[4:])])
+
+
+def joined(a: Part, b: Part) -> Part:
+    """Both parts together."""
+    sums = [x + y for x, y in zip(a[:4], b[:4], strict=True)]
+    return Part._make([*sums, z3.And(a.flagged, b.flagged), z3.Or(a.large, b.large), z3.And(a.zero, b.zero)])
+
+
+def _element(dtype: Any) -> Iterator[Obligation]:
+    """One element: RED-36 says what its term is in terms of x² and unit², RED-37 that it is not negative."""
+    relative, lost = (rational(error) for error in roundings(dtype))
+    one = _part("one")._replace(count=z3.RealVal(1))
+    run = [
+        magnitude(one.terms * WEIGHT - one.squares) <= relative * one.squares + lost * WEIGHT,
+        z3.Implies(one.flagged, one.terms * WEIGHT == one.squares),
+        z3.Implies(one.squares == 0, one.terms == 0),
+        one.terms >= 0,
+    ]
+    meaning = [
+        one.squares == one.scaled * WEIGHT,
+        one.squares >= 0,
+        z3.Implies(one.large, one.squares >= WEIGHT),
+        z3.Implies(one.zero, one.squares == 0),
+        WEIGHT > 0,
+    ]
+    yield lemma("one element", [*run, *meaning], z3.And(*one.facts(dtype)))
+    values = [WEIGHT == 4, one.squares == 9, one.terms == rational(2.25), one.flagged, one.large, z3.Not(one.zero)]
+    yield script_witness("3 by 2", [*values, *run, *meaning])
+
+
+def _elements(dtype: Any) -> Iterator[Obligation]:
+    one, other = _part("one"), _part("other")
+    zero = z3.RealVal(0)
+    nothing = Part(zero, zero, zero, zero, z3.BoolVal(True), z3.BoolVal(False), z3.BoolVal(True))
+    yield lemma("no element", [], z3.And(*nothing.facts(dtype)))
+    yield lemma("more elements", [*one.facts(dtype), *other.facts(dtype)], z3.And(*joined(one, other).facts(dtype)))
+
+
+def is_sum_of_squares(value: Any, squares: Any, weight: Any, is_exact: Any) -> z3.BoolRef:
+    """Clause RED-11 but for the unit; ``weight`` is its square."""
+    return z3.And(
+        magnitude(value * weight - squares) <= rational(SUM_ERROR) * squares,
+        z3.Implies(is_exact, value * weight == squares),
+        z3.Or(value >= rational(0.5), value == 0),
     )
-    dropped = z3.Real("dropped")
-    small = [magnitude(dropped) <= DROPPED, TERMS >= 0]
-    weight = TERMS + DROPPED
-    yield lemma(
-        "totals from some fold on: the rests before it, but for what is dropped",
-        [magnitude(RESTS) <= TERMS, RESTS - dropped == SUFFIX, *small],
-        magnitude(SUFFIX) <= weight,
-    )
-    for k in range(MOST_FOLDS - 1):
-        yield lemma(
-            f"addition {k + 1}",
-            [
-                magnitude(LAST - SUFFIX) <= k * SLOW * weight,
-                magnitude(SUFFIX + TOTAL) <= weight,
-                magnitude(NEXT - (LAST + TOTAL)) <= rational(U) * magnitude(LAST + TOTAL),
-                TERMS >= 0,
-            ],
-            magnitude(NEXT - (SUFFIX + TOTAL)) <= (k + 1) * SLOW * weight,
-        )
-    yield lemma(
-        "all zero: stays zero",
-        [
-            TERMS == 0,
-            LAST == 0,
-            magnitude(TOTAL) <= 2 * TERMS,
-            magnitude(NEXT - (LAST + TOTAL)) <= rational(U) * magnitude(LAST + TOTAL),
-        ],
-        NEXT == 0,
-    )
-    square, near_square, term = z3.Reals("square near_square term")
-    if not narrow:
-        yield lemma(
-            "a rounded square",
-            [
-                magnitude(near_square - square) <= 5 * UNDERFLOW,
-                magnitude(term - near_square) <= rational(U) * near_square + UNDERFLOW,
-                square >= 0,
-            ],
-            magnitude(term - square) <= rational(U) * square + LOST,
-        )
-        yield lemma(
-            "one rounded square more",
-            [
-                magnitude(TERMS - SQUARES) <= rational(U) * SQUARES + COUNT * LOST,
-                magnitude(term - square) <= rational(U) * square + LOST,
-            ],
-            magnitude(TERMS + term - (SQUARES + square)) <= rational(U) * (SQUARES + square) + (COUNT + 1) * LOST,
-        )
-    rounded = TERMS == SQUARES if narrow else magnitude(TERMS - SQUARES) <= rational(U) * SQUARES + MOST_TERMS * LOST
-    added = [magnitude(LAST - (TERMS - dropped)) <= (MOST_FOLDS - 1) * SLOW * weight, *small, rounded, SQUARES >= 1]
-    bound = rational((8 if narrow else 9) * U)
-    close = magnitude(LAST - SQUARES) <= bound * SQUARES
-    yield lemma("all together", added, close)
-    yield lemma("at least 1/2", added, rational(0.5) <= LAST)
-    scale_squared = z3.Real("scale_squared")
+
+
+def _whole(dtype: Any) -> Iterator[Obligation]:
+    part = _part("all")
+    summed = z3.Bool("summed")
+    known = [
+        *part.facts(dtype)[1:],
+        part.count >= 0,
+        part.count <= MOST_TERMS,
+        z3.Or(part.large, part.zero),  # RED-38
+        is_folded_sum(VALUE, part.terms, part.terms, FOUR, summed),  # RED-46
+    ]
+    flag = z3.And(summed, part.flagged)
+    scaled = is_sum_of_squares(VALUE, part.scaled, z3.RealVal(1), flag)
+    yield lemma("the scaled squares", known, scaled)
     yield lemma(
         "times the squared unit",
-        [close, scale_squared > 0],
-        magnitude(LAST * scale_squared - SQUARES * scale_squared) <= bound * (SQUARES * scale_squared),
+        [scaled, part.facts(dtype)[0], WEIGHT > 0],
+        is_sum_of_squares(VALUE, part.squares, WEIGHT, flag),
     )
-    yield script_witness("one term", [*added, SQUARES == 1, TERMS == 1, dropped == 0, LAST == 1])
+    values = [part.scaled == 1, part.terms == 1, part.count == 1, part.large, part.flagged, VALUE == 1, summed]
+    yield script_witness("one term", [*values, *known])
 
 
-def _many_squares(dtype: Any, generator: random.Random) -> dict[str, Any]:
-    """Up to 300 elements of all sizes."""
-    return {"arrays": [np.array(random_floats(generator, np.dtype(dtype), generator.randint(5, 300)), dtype)]}
+def squares_of_any_number(dtype: Any) -> Iterator[Obligation]:
+    """From one element to the sums over all, and from these to the clause."""
+    yield from _element(dtype)
+    yield from _elements(dtype)
+    yield from _whole(dtype)
 
 
 for dtype in FLOATS:
     name = np.dtype(dtype).name
-    narrow = dtype != np.float64
-    many = squares_run(Arrays((Array(dtype, (4,)),))).drawing(functools.partial(_many_squares, dtype))
+    many = squares_run(Arrays((Array(dtype, (4,)),))).drawing(functools.partial(many_squares, dtype))
     CLAIMS.register(
         Claim(
             id=f"RED-32.{name}",
             row="reductions",
             function="reference.reductions.sum_of_squares",
-            statement=f"|value · unit² - Σx²| <= {'2**-50' if narrow else '9/8 · 2**-50'} Σx², and value is at least 1/2, or 0",
+            statement="the error bound; exact only if value · unit² = Σx²; value is at least 1/2, or 0; unit as in RED-20",
             verb="prove",
             theory=f"Rounded({name})",
             bound="any n <= 2**40, inductive",
-            build=functools.partial(_error, narrow),
-            rests_on=("RED-4", "RED-13", "RED-15", "RED-17", f"RED-20.{name}", "RED-31", "RED-33"),
+            build=functools.partial(squares_of_any_number, dtype),
+            rests_on=(f"RED-36.{name}", "RED-37", "RED-38", "RED-46"),  # RED-37: terms are at most 2**bound = 4
             assumes=("ROUNDING",),
             twins=(
                 sampled_twin(
@@ -309,6 +229,13 @@ for dtype in FLOATS:
                     many,
                     "RED-11",
                     {sum_of_squares: float32_squares},
+                ),
+                sampled_twin(
+                    "exact",
+                    "takes every sum for exact, at 5 to 300 elements",
+                    many,
+                    "RED-11",
+                    {sum_of_squares: taken_for_exact},
                 ),
             ),
             location=location_of(sum_of_squares, "RED-11"),

@@ -15,8 +15,10 @@ from proofs.symbolic.inputs import Arrays, lists_up_to
 from proofs.symbolic.paths import Path
 from proofs.symbolic.real import magnitude, rational
 from proofs.symbolic.rounded import _quotient
+from reference.reductions import PRECISION
 
 FLOATS = (np.float16, np.float32, np.float64)
+U = Fraction(1, 1 << PRECISION)  # what rounding to float64 adds, relatively
 UNDERFLOW = rational(Fraction(2) ** -1070)  # more than a scaled element loses
 WHOLE = {1: (3,), 2: (3, 4), 3: (1, 2, 2), 4: (2, 4, 5, 6)}  # vectors whose norms are integers, too
 

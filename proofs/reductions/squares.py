@@ -27,6 +27,7 @@ from proofs.symbolic.paths import Path
 from proofs.symbolic.real import magnitude, rational
 from proofs.symbolic.rounded import Rounded
 from proofs.symbolic.terms import sum_of
+from reference import contracts
 from reference.reductions import (
     SUM_ERROR,
     ScaledSquares,
@@ -154,18 +155,16 @@ def squares_run(arrays: Arrays) -> Run:
 
 
 def float32_squares(arrays: Any) -> ScaledSquares:
-    """A planted bug: the sum in float32, unscaled."""
-    total = np.float32(0)
+    """A planted bug: the sum in float32. The unit is right, so that the error alone is at fault."""
+    unit, total = scale(arrays), np.float32(0)
     for array in arrays:
-        total = total + np.sum(np.square(array.astype(np.float32)))
-    return ScaledSquares(total.astype(np.float64), np.bool_(False), np.float64(1))
+        total = total + np.sum(np.square((array.astype(np.float64) / unit).astype(np.float32)))
+    return ScaledSquares(total.astype(np.float64), np.bool_(False), unit)
 
 
-def _unscaled_squares(arrays: Any) -> ScaledSquares:
-    total = np.float64(0)
-    for array in arrays:
-        total = total + np.sum(np.square(array.astype(np.float64)))
-    return ScaledSquares(total, np.bool_(True), np.float64(1))
+def taken_for_exact(arrays: Any) -> ScaledSquares:
+    """A planted bug: the right sum, and a flag that always says exact."""
+    return contracts.bare(sum_of_squares)(arrays)._replace(exact=np.bool_(True))
 
 
 for dtype in FLOATS:
@@ -182,7 +181,7 @@ for dtype in FLOATS:
         assumes=["ROUNDING"],
         twins=[
             sampled_twin("float32", "accumulates in float32", pair, "RED-11", {sum_of_squares: float32_squares}),
-            sampled_twin("exact", "takes every sum for exact", pair, "RED-11", {sum_of_squares: _unscaled_squares}),
+            sampled_twin("exact", "takes every sum for exact", pair, "RED-11", {sum_of_squares: taken_for_exact}),
         ],
     )
 
@@ -198,7 +197,8 @@ def scale_run(arrays: Arrays) -> Run:
     )
 
 
-def _scale_by_first(arrays: Any) -> Any:
+def scale_by_first(arrays: Any) -> Any:
+    """A planted bug: only the first element counts."""
     return power_of_two_at_most(np.where(arrays[0][0] != 0, np.abs(arrays[0][0]), 1).astype(np.float64))
 
 
@@ -214,5 +214,5 @@ for dtype in FLOATS:
         runs=functools.partial(each_list, dtype, scale_run),
         rests_on=("RED-1", "RED-2"),
         assumes=["ROUNDING"],
-        twins=[sampled_twin("first", "looks at the first element only", pair, "RED-20", {scale: _scale_by_first})],
+        twins=[sampled_twin("first", "looks at the first element only", pair, "RED-20", {scale: scale_by_first})],
     )
