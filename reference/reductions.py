@@ -207,11 +207,18 @@ def _rest(exponents: Sequence[int], bound: int) -> int:
 
 
 @ensure("RED-7", lambda result, a, b: ~result.exact | (exact(result.value) == exact(a) + exact(b)))
+@ensure(
+    "RED-50",
+    lambda result, a, b: (
+        result.exact | ~(np.isfinite(a) & np.isfinite(b)) | (exact(result.value) != exact(a) + exact(b))
+    ),
+)
 def add(a: Any, b: Any) -> Sum:
     """a + b rounded to nearest, and whether the addition was exact.
 
     Claims
         RED-7  prove  IEEE(float64)  elementwise  exact only if value = a + b
+        RED-50  prove  IEEE(float64)  elementwise  exact if value = a + b, for finite a and b
     """
     value = a + b
     return Sum(value, (value - a == b) & (value - b == a))
@@ -219,11 +226,16 @@ def add(a: Any, b: Any) -> Sum:
 
 @require(lambda unit: is_power_of_two(unit), lambda unit: ValueError(f"unit must be a power of two, got {unit}"))
 @ensure("RED-8", lambda result, x, unit: ~result.exact | (exact(result.value) == exact(x) * exact(unit)))
+@ensure(
+    "RED-51",
+    lambda result, x, unit: result.exact | ~np.isfinite(x) | (exact(result.value) != exact(x) * exact(unit)),
+)
 def scale_by(x: Any, unit: Any) -> Sum:
     """x · unit for a power of two, and whether nothing was lost to overflow or underflow.
 
     Claims
         RED-8  prove  IEEE(float64)  elementwise  exact only if value = x · unit
+        RED-51  prove  IEEE(float64)  elementwise  exact if value = x · unit, for finite x
     """
     with np.errstate(over="ignore"):
         value = x * unit
@@ -387,22 +399,34 @@ def _without_loss(arrays: Sequence[Array], unit: Any, check: Callable[[Any, Any]
 
 @require(lambda unit: is_power_of_two(unit), lambda unit: ValueError(f"unit must be a power of two, got {unit}"))
 @ensure("RED-10", lambda result, x, unit: np.all(~result | _quotient_is_exact(x, unit)))
+@ensure(
+    "RED-52",
+    lambda result, x, unit: np.all(result | ~np.isfinite(x) | np.logical_not(_quotient_is_exact(x, unit))),
+)
 def divides_exactly(x: Any, unit: Any) -> Any:
     """Whether x / unit loses nothing to underflow, for float64 x and a power of two.
 
     Claims
         RED-10  prove  IEEE(float64)  elementwise  where true, x / unit is exactly that
+        RED-52  prove  IEEE(float64)  elementwise  true where x / unit is exactly that, for finite x
     """
     return (x / unit) * unit == x
 
 
 @require(lambda unit: is_power_of_two(unit), lambda unit: ValueError(f"unit must be a power of two, got {unit}"))
 @ensure("RED-12", lambda result, x, unit: np.all(~result | (_quotient_is_exact(x, unit) & _square_is_exact(x / unit))))
+@ensure(
+    "RED-53",
+    lambda result, x, unit: np.all(
+        result | ~np.isfinite(x) | np.logical_not(_quotient_is_exact(x, unit) & _is_float32(x / unit))
+    ),
+)
 def squares_exactly(x: Any, unit: Any) -> Any:
     """Whether neither x / unit nor its square rounds, for float64 x: 24 significant bits give 48.
 
     Claims
         RED-12  prove  IEEE(float64)  elementwise  where true, x / unit and np.square(x / unit) are exact
+        RED-53  prove  IEEE(float64)  elementwise  true where x / unit is exactly that and a float32, for finite x
     """
     scaled = x / unit
     return divides_exactly(x, unit) & (scaled.astype(np.float32) == scaled)
@@ -414,3 +438,7 @@ def _quotient_is_exact(x: Any, unit: Any) -> Any:
 
 def _square_is_exact(x: Any) -> Any:
     return exact(np.square(x)) == exact(x) * exact(x)
+
+
+def _is_float32(x: Any) -> Any:
+    return exact(x.astype(np.float32)) == exact(x)

@@ -91,9 +91,9 @@ def _summary(
     row: Row, mutants: Sequence[Mutant], store: Store, keys: Keys, differences: Sequence[str]
 ) -> tuple[list[str], bool]:
     """What people read, and whether the row falls short."""
-    found = {mutant: campaign.status(mutant, store, keys) for mutant in mutants}
-    words = Counter(status.word for status in found.values())
     reasons = explanations_of(row)
+    found = {mutant: campaign.status(mutant, store, keys, reasons) for mutant in mutants}
+    words = Counter(status.word for status in found.values())
     survivors = [mutant for mutant, status in found.items() if status.word == "survived"]
     unexplained = [mutant for mutant in survivors if mutant.id not in reasons]
     stale = sorted(set(reasons) - {mutant.id for mutant in survivors})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any
 from proofs.mutation import reprove
 from proofs.mutation.mutants import Mutant
 from proofs.mutation.refute import Trial, trial
-from proofs.mutation.results import Json, Keys, Row, Store
+from proofs.mutation.results import Json, Keys, Row, Store, explanations_of
 from proofs.prover.claims import registry_at
 from proofs.prover.pool import Failure, Pool
 from proofs.prover.run import SOURCE
@@ -43,8 +43,11 @@ class Status:
 def run(
     row: Row, mutants: Sequence[Mutant], store: Store, settings: Settings, watch: Watcher = lambda mutant, result: None
 ) -> None:
-    """Bring the results of these mutants up to date; every result is kept as soon as it is there."""
-    keys = Keys.of(row)
+    """Bring the results of these mutants up to date; every result is kept as soon as it is there.
+
+    No claim need be run for a mutant whose survival is explained: it counts as a survivor in any case.
+    """
+    keys, explained = Keys.of(row), explanations_of(row)
 
     def keep(stage: str) -> Watcher:
         def kept(mutant: Mutant, result: Json) -> None:
@@ -56,7 +59,8 @@ def run(
     _search(row, keys, [m for m in mutants if store.get(m, INPUTS, keys.stage_1(m)) is None], settings, keep(INPUTS))
     if not row.has_claims():
         return
-    survivors = [m for m in mutants if (found := store.get(m, INPUTS, keys.stage_1(m))) and not found["killed"]]
+    unexplained = [m for m in mutants if m.id not in explained]
+    survivors = [m for m in unexplained if (found := store.get(m, INPUTS, keys.stage_1(m))) and not found["killed"]]
     pending = [m for m in survivors if store.get(m, CLAIMS, keys.stage_2(m)) is None]
     _prove(row, keys, pending, settings, keep(CLAIMS))
 
@@ -126,7 +130,7 @@ def _prove(row: Row, keys: Keys, mutants: Sequence[Mutant], settings: Settings, 
             raise
 
 
-def status(mutant: Mutant, store: Store, keys: Keys) -> Status:
+def status(mutant: Mutant, store: Store, keys: Keys, explained: Container[str]) -> Status:
     """What the results say about a mutant; results that no longer hold say nothing."""
     tried = store.get(mutant, INPUTS, keys.stage_1(mutant))
     if tried is None:
@@ -137,6 +141,8 @@ def status(mutant: Mutant, store: Store, keys: Keys) -> Status:
             f"{tried['how']}: {tried['what']}" + (", beyond the bounds of the claims" if tried.get("beyond") else ""),
         )
     proven = store.get(mutant, CLAIMS, keys.stage_2(mutant))
+    if proven is None and mutant.id in explained:
+        return Status("survived", "the inputs; the claims were not run")
     if proven is None:
         return Status("not run", "survived the inputs; the claims were not run")
     return _proven(proven, tried)
@@ -161,7 +167,10 @@ def sample(row: Row, store: Store, settings: Settings, count: int, seed: int) ->
     chosen = random.Random(seed).sample(mutants, min(count, len(mutants)))
     again = Scratch()
     run(row, chosen, again, settings)
-    pairs = [(mutant, status(mutant, store, keys), status(mutant, again, keys)) for mutant in chosen]
+    explained = explanations_of(row)
+    pairs = [
+        (mutant, status(mutant, store, keys, explained), status(mutant, again, keys, explained)) for mutant in chosen
+    ]
     return [
         f"{mutant.id} was {old.word} ({old.evidence}), now {new.word} ({new.evidence})"
         for mutant, old, new in pairs

@@ -19,7 +19,7 @@ from proofs.prover.same_calls import Determined, terms
 from proofs.prover.symbolic_run import Run
 from proofs.reductions.lists import FLOATS, WHOLE, bound_quotients
 from proofs.reductions.one_by_one import ALONE, ALONE_CLAIMS
-from proofs.reductions.pieces import NUMBER, PIECE_CLAIMS, PIECES
+from proofs.reductions.pieces import COMPLETE, NUMBER, PIECE_CLAIMS, PIECES
 from proofs.reductions.squares import bound_scaled
 from proofs.reductions.sums import FAR_FROM_OVERFLOW, bound_scaled_sum, bound_terms
 from proofs.symbolic.ieee import IEEE
@@ -131,6 +131,7 @@ def twice_run(count: int, groups: Groups) -> Run:
         {"x": Array(np.float64, (count,)), "groups": Fixed(groups)},
         Rounded(),
         uses={fold: "contract", add: "both"},
+        leaving_out=COMPLETE,
         elementwise=ALONE,
         draw=functools.partial(uneven_terms, count, groups),
         examples=[{"x": np.array([1.0, 0.5, -1.5, 0.25][:count]), "groups": groups}],
@@ -236,6 +237,7 @@ def list_run(function: Any, hooks: Any, dtype: Any, count: int, groups: Groups) 
         {"x": Array(dtype, (count,)), "groups": Fixed(groups)},
         Rounded(),
         uses=PIECES,
+        leaving_out=COMPLETE,
         elementwise=ALONE,
         domain=_far_from_overflow if function is list_sum_twice and dtype == np.float64 else None,
         before=hooks,

@@ -34,6 +34,7 @@ PIECES: dict[Callable[..., Any], Use] = {
     divides_exactly: "contract",
     squares_exactly: "contract",
 }
+COMPLETE = ("RED-50", "RED-51", "RED-52", "RED-53")  # flags are set where they can be: what no other proof needs
 PIECE_CLAIMS = ("RED-1", "RED-2", "RED-4", "RED-5", "RED-6", "RED-13", "RED-7", "RED-8", "RED-10", "RED-12")
 
 power_run = Run(power_of_two_at_most, {"x": NUMBER}, IEEE())
@@ -101,6 +102,10 @@ def _add_checked_one_way(a: Any, b: Any) -> Sum:
     return Sum(value, value - a == b)
 
 
+def _add_never_exact(a: Any, b: Any) -> Sum:
+    return Sum(a + b, (a + b) - (a + b) != 0)
+
+
 add_run = Run(add, {"a": NUMBER, "b": NUMBER}, IEEE())
 prove(
     "RED-7",
@@ -109,6 +114,7 @@ prove(
     bound="elementwise",
     runs=lambda: [("", add_run)],
     twins=[twin("one way", "checks only value - a == b", add_run, "RED-7", {add: _add_checked_one_way})],
+    also={"RED-50": [twin("never", "takes no sum for exact", add_run, "RED-50", {add: _add_never_exact})]},
     timeout=120,
 )
 
@@ -128,6 +134,17 @@ prove(
             {scale_by: lambda x, unit: Sum(x * unit, np.isfinite(x * unit))},
         )
     ],
+    also={
+        "RED-51": [
+            twin(
+                "normal only",
+                "takes no subnormal product for exact",
+                scale_by_run,
+                "RED-51",
+                {scale_by: lambda x, unit: Sum(x * unit, (x * unit / unit == x) & (np.abs(x * unit) >= 2.0**-1022))},
+            )
+        ]
+    },
 )
 
 quotient_inputs = {"x": ONE, "unit": NUMBER}
@@ -141,6 +158,17 @@ prove(
     twins=[
         twin("no check", "forgets underflow", divides_run, "RED-10", {divides_exactly: lambda x, unit: x == x})  # noqa: PLR0124
     ],
+    also={
+        "RED-52": [
+            twin(
+                "normal only",
+                "takes no subnormal quotient for exact",
+                divides_run,
+                "RED-52",
+                {divides_exactly: lambda x, unit: ((x / unit) * unit == x) & (np.abs(x / unit) >= 2.0**-1022)},
+            )
+        ]
+    },
 )
 squares_exactly_run = Run(squares_exactly, quotient_inputs, IEEE(), uses={divides_exactly: "both"})
 prove(
@@ -149,10 +177,25 @@ prove(
     theory="IEEE(float64)",
     bound="elementwise",
     runs=lambda: [("", squares_exactly_run)],
-    rests_on=("RED-10",),
+    rests_on=("RED-10", "RED-52"),
     twins=[
         twin(
             "no check", "forgets to ask for few bits", squares_exactly_run, "RED-12", {squares_exactly: divides_exactly}
         )
     ],
+    also={
+        "RED-53": [
+            twin(
+                "float16",
+                "asks for 11 bits instead of 24",
+                squares_exactly_run,
+                "RED-53",
+                {
+                    squares_exactly: lambda x, unit: (
+                        divides_exactly(x, unit) & ((x / unit).astype(np.float16) == x / unit)
+                    )
+                },
+            )
+        ]
+    },
 )

@@ -21,7 +21,7 @@ from proofs.reductions.lists import (
     reals,
     scaled_elements,
 )
-from proofs.reductions.pieces import PIECE_CLAIMS, PIECES
+from proofs.reductions.pieces import COMPLETE, PIECE_CLAIMS, PIECES
 from proofs.symbolic.inputs import Array, Arrays
 from proofs.symbolic.paths import Path
 from proofs.symbolic.real import magnitude, rational
@@ -148,6 +148,7 @@ def squares_run(arrays: Arrays) -> Run:
         {"arrays": arrays},
         Rounded(),
         uses=PIECES,
+        leaving_out=COMPLETE,
         before={fold_exponents: bound_quotients, fold: bound_scaled},
         script=square_cuts,
         examples=[{"arrays": example(arrays)}],

@@ -21,7 +21,7 @@ from proofs.reductions.lists import (
     reals,
     scaled_elements,
 )
-from proofs.reductions.pieces import PIECE_CLAIMS, PIECES
+from proofs.reductions.pieces import COMPLETE, PIECE_CLAIMS, PIECES
 from proofs.symbolic.inputs import Array, Arrays
 from proofs.symbolic.paths import Path
 from proofs.symbolic.real import magnitude, rational
@@ -161,6 +161,7 @@ def sum_run(arrays: Arrays) -> Run:
         {"arrays": arrays},
         Rounded(),
         uses=PIECES,
+        leaving_out=COMPLETE,
         domain=_far_from_overflow if wide else None,
         before={fold_exponents: bound_quotients, fold: bound_terms, scale_by: bound_scaled_sum},
         script=sum_cuts,
