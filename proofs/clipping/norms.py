@@ -14,7 +14,7 @@ from proofs.clipping.tight_cuts import tight_cuts
 from proofs.prover.claims import Twin
 from proofs.prover.describe import prove, sampled_twin
 from proofs.prover.symbolic_run import Run, Use
-from proofs.reductions import each_list, example
+from proofs.reductions import each_list, each_vector, example
 from proofs.symbolic.inputs import Array, Arrays, Fixed, random_floats
 from proofs.symbolic.rounded import Rounded
 from reference.clipping import (
@@ -162,14 +162,14 @@ for dtype in FLOATS:
         variant=name,
         theory=f"Rounded({name})",
         bound="p = 2, n <= 4, lists of up to 3",
-        runs=functools.partial(each_list, dtype, clip_run),
+        runs=functools.partial(each_vector, dtype, clip_run),
         twins=[textbook, computed, torch, narrow, *([nearest] if dtype != np.float64 else [])],
         also={
             "CLIP-2": [planted("strict", "compares strictly at 0", pair, "CLIP-2", fits, _fits_if_less)],
             "CLIP-3": [planted("half", "takes half of the factor", pair, "CLIP-3", shrink_factor, _factor_halved)],
             "CLIP-7": [planted("barely", "a margin too small", pair, "CLIP-7", shrink_factor, _factor_barely)],
         },
-        rests_on=[*PIECE_CLAIMS, f"CLIP-4.{name}", f"CLIP-6.{name}", f"RED-11.{name}"],
+        rests_on=[*PIECE_CLAIMS, f"CLIP-4.{name}", f"CLIP-6.{name}", f"CLIP-11.{name}", f"RED-11.{name}"],
         assumes=["ROUNDING"],
         timeout=120,
     )

@@ -30,6 +30,9 @@ def mutate(
     check_fresh: Annotated[
         bool, typer.Option("--check-fresh", help="Run nothing; fail if results are missing or stale.")
     ] = False,
+    inputs_only: Annotated[
+        bool, typer.Option("--inputs-only", help="Look for inputs that break a clause; run no claims.")
+    ] = False,
     limit: Annotated[float, typer.Option(min=1, help="Seconds for the inputs of one mutant.")] = 600.0,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds for each query.")] = 20.0,
     prover_limit: Annotated[float, typer.Option(min=1, help="Seconds for the claims of one mutant.")] = 600.0,
@@ -45,7 +48,7 @@ def mutate(
         typer.echo(f"there is no row {row}", err=True)
         raise typer.Exit(2)
     cache = Path(os.environ.get("PROOFGRAD_CACHE") or ".proofgrad-cache")
-    settings = campaign.Settings(jobs, limit, cache, reprove.Settings(timeout, prover_limit, claims))
+    settings = campaign.Settings(jobs, limit, cache, reprove.Settings(timeout, prover_limit, claims), inputs_only)
     keys, store = Keys.of(where), store_of(where)
     mutants = list(keys.module.mutants())
     if not check_fresh and not sample:

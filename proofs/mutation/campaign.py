@@ -30,6 +30,7 @@ class Settings:
     limit: float = 600.0
     cache: Path = Path(".proofgrad-cache")
     prover: reprove.Settings = field(default_factory=reprove.Settings)
+    inputs_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def run(
         return kept
 
     _search(row, keys, [m for m in mutants if store.get(m, INPUTS, keys.stage_1(m)) is None], settings, keep(INPUTS))
-    if not row.has_claims():
+    if settings.inputs_only or not row.has_claims():
         return
     unexplained = [m for m in mutants if m.id not in explained]
     survivors = [m for m in unexplained if (found := store.get(m, INPUTS, keys.stage_1(m))) and not found["killed"]]

@@ -1,11 +1,12 @@
 """Proofs for `reference.reductions`: the pieces bit by bit, the sums in the rounding model and for any number of terms."""
 
 from proofs.reductions import any_size, folded, one_by_one, one_square, order, pieces, squares, sums, totals, tree
-from proofs.reductions.lists import each_list, example, label, real, reals
+from proofs.reductions.lists import each_list, each_vector, example, label, real, reals
 
 __all__ = [
     "any_size",
     "each_list",
+    "each_vector",
     "example",
     "folded",
     "label",

@@ -43,6 +43,11 @@ def each_list(dtype: Any, run: Any) -> Iterator[tuple[str, Run]]:
     return ((label(arrays), run(arrays)) for arrays in lists_up_to(dtype))
 
 
+def each_vector(dtype: Any, run: Any) -> Iterator[tuple[str, Run]]:
+    """The run on one vector of up to 4 elements: lists of several follow where grouping is proven to change no bit."""
+    return ((label(arrays), run(arrays)) for arrays in lists_up_to(dtype, members=1))
+
+
 def reals(array: Any) -> list[z3.ArithRef]:
     """The elements of a symbolic array of the rounding model as real terms."""
     return [number.real for number in array.elements.ravel()]

@@ -15,6 +15,7 @@ from proofs.reductions.lists import (
     UNDERFLOW,
     bound_quotients,
     each_list,
+    each_vector,
     example,
     far_from_zero,
     real,
@@ -177,8 +178,8 @@ for dtype in FLOATS:
         variant=name,
         theory=f"Rounded({name})",
         bound="n <= 4, lists of up to 3",
-        runs=functools.partial(each_list, dtype, squares_run),
-        rests_on=PIECE_CLAIMS,
+        runs=functools.partial(each_vector, dtype, squares_run),
+        rests_on=(*PIECE_CLAIMS, f"RED-42.{name}"),
         assumes=["ROUNDING"],
         twins=[
             sampled_twin("float32", "accumulates in float32", pair, "RED-11", {sum_of_squares: float32_squares}),

@@ -14,7 +14,7 @@ from proofs.reductions.lists import (
     FLOATS,
     UNDERFLOW,
     bound_quotients,
-    each_list,
+    each_vector,
     example,
     far_from_zero,
     real,
@@ -198,8 +198,8 @@ for dtype in FLOATS:
         variant=name,
         theory=f"Rounded({name})",
         bound="n <= 4, lists of up to 3" + (", |x| <= 2**1020" if dtype == np.float64 else ""),
-        runs=functools.partial(each_list, dtype, sum_run),
-        rests_on=PIECE_CLAIMS,
+        runs=functools.partial(each_vector, dtype, sum_run),
+        rests_on=(*PIECE_CLAIMS, f"RED-43.{name}"),
         assumes=["ROUNDING"],
         twins=[narrow] if dtype == np.float16 else [narrow, taken],  # float64 holds all sums of a few float16 exactly
     )
