@@ -49,15 +49,12 @@ class Oracle:
     real: Callable[..., Any]
 
 
-_math_erf = np.frompyfunc(math.erf, 1, 1)
-
-
 def _erf(x: Any) -> Any:
     """An estimate to 44 bits: Python's, but where erf is within 2**-45 of a straight line or of 1, that."""
     size = np.abs(x)
     inner = (size > 2.0**-22) & (size < 6)
     value = np.where(size < 1, x * (2 / math.sqrt(math.pi)), np.copysign(1.0, x))
-    value[inner] = _math_erf(x[inner])
+    value[inner] = np.fromiter(map(math.erf, x[inner].tolist()), np.float64)
     return np.where(np.isnan(x), x, value)
 
 
