@@ -6,6 +6,7 @@ import importlib
 import math
 from collections.abc import Callable, Iterator
 from typing import Any
+from unittest import mock
 
 import ml_dtypes
 import numpy as np
@@ -17,7 +18,7 @@ from proofs.elementary.exhaustive import values
 from proofs.elementary.oracle import error_in_ulp, expected, in_format, same
 from reference import elementary
 from reference.contracts import level
-from reference.elementary import arithmetic
+from reference.elementary import arithmetic, error_function, exponential, logarithm, trigonometric
 from reference.exactness import widened
 
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
@@ -370,3 +371,38 @@ def test_a_sample_of_the_blocks_on_record(name: str) -> None:
             x = accuracy.inputs(int(block, 16), start, 4096)
             wrong = [each["input"] for each in accuracy.misrounded(name, x)]
             assert wrong == [each["input"] for each in blocks[block] if float.fromhex(each["input"]) in x]
+
+
+@pytest.mark.parametrize("name", INCREASING)
+def test_no_float32_on_record_breaks_the_order(name: str) -> None:
+    """Correctly rounded results never decrease; so only those that are not need to be looked at."""
+    wrong = [each for block in accuracy.load()["functions"][name]["blocks"].values() for each in block]
+    x = np.array([float.fromhex(each["input"]) for each in wrong], np.float32)
+    below, at, above = (
+        function(name)(each) for each in (np.nextafter(x, np.float32(-INF)), x, np.nextafter(x, np.float32(INF)))
+    )
+    assert ((below <= at) & (at <= above)).all()
+
+
+SMALL_BUGS = [
+    ("exp", exponential, "EXP_TAIL", lambda c: (c[0] * (1 + 1e-7), *c[1:]), "the 7th digit of a coefficient"),
+    ("exp", exponential, "LN2", lambda c: (c[0], 0.0), "ln 2 without its second part"),
+    ("tanh", exponential, "EXP_TAIL", lambda c: c[:6], "a polynomial cut short"),
+    ("log", logarithm, "LOG_TAIL", lambda c: (c[0] * (1 + 1e-7), *c[1:]), "the 7th digit of a coefficient"),
+    ("sin", trigonometric, "HALF_PI", lambda c: (*c[:1], 0.0, 0.0, 0.0), "pi / 2 without its other parts"),
+    (
+        "erf",
+        error_function,
+        "ERF_MIDDLE",
+        lambda c: (*c[:2], c[2] * (1 + 1e-7), *c[3:]),
+        "the 7th digit of a coefficient",
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "module", "constant", "change", "why"), SMALL_BUGS)
+def test_the_float32_check_notices_small_bugs(name: str, module: Any, constant: str, change: Any, why: str) -> None:
+    x = near([*np.linspace(0.1, 9, 100), *np.linspace(9, 88, 200), 355.0, 710.0], np.dtype(np.float32), 200)
+    assert accuracy.misrounded(name, x) == []
+    with mock.patch.object(module, constant, change(getattr(module, constant))):
+        assert accuracy.misrounded(name, x), why
