@@ -13,11 +13,9 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import itertools
 import json
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -66,15 +64,16 @@ def code_of(text: str) -> str:
     return ast.unparse(tree)
 
 
-def blocks_of(name: str) -> list[int]:
-    """The numbers of all blocks of a function: first those that tell something, and of these those near 1."""
+def rank(name: str, block: int) -> tuple[bool, int, int]:
+    """Blocks that tell something come first, and of these those near 1."""
+    negative, magnitude = divmod(block, BLOCKS // 2)
+    is_nan = bool(negative) and (name == "log" or (name == "log1p" and magnitude > ONE))
+    return is_nan or magnitude not in TELLING[name], abs(magnitude - ONE), block
 
-    def rank(block: int) -> tuple[bool, int, int]:
-        negative, magnitude = divmod(block, BLOCKS // 2)
-        is_nan = bool(negative) and (name == "log" or (name == "log1p" and magnitude > ONE))
-        return is_nan or magnitude not in TELLING[name], abs(magnitude - ONE), block
 
-    return sorted(range(BLOCKS // 2 if name in SYMMETRIC else BLOCKS), key=rank)
+def blocks_of(name: str) -> range:
+    """The numbers of all blocks of a function."""
+    return range(BLOCKS // 2 if name in SYMMETRIC else BLOCKS)
 
 
 def inputs(block: int, start: int = 0, count: int = 1 << BLOCK_BITS) -> Any:
@@ -150,10 +149,9 @@ def run(names: list[str]) -> None:
             print(f"{name} {key}: {done}, {time.perf_counter() - start:.1f} s", blocks[key], flush=True)
 
 
-def by_turns(names: list[str]) -> Iterator[tuple[str, int]]:
-    """The blocks of all functions, those near 1 first."""
-    columns = [[(name, block) for block in blocks_of(name)] for name in names]
-    return (entry for row in itertools.zip_longest(*columns) for entry in row if entry is not None)
+def by_turns(names: list[str]) -> list[tuple[str, int]]:
+    """The blocks of all functions, in the order of their rank."""
+    return sorted(((name, block) for name in names for block in blocks_of(name)), key=lambda entry: rank(*entry))
 
 
 def show() -> None:
