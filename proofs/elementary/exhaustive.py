@@ -136,6 +136,7 @@ def claim(name: str, position: int, format_name: str) -> Claim:
             theory=format_name,
             bound="all 65,536 x",
             exhaust=exhaust,
+            assumes=("ORACLE",),
             twins=tuple(
                 Twin(title, why, exhaust=functools.partial(exhaust, bug)) for title, why, bug in bugs(name, format_name)
             ),
