@@ -67,7 +67,7 @@ def pow_float64(x: Any, y: Any) -> Any:
     exponent = np.where(np.isnan(y), 0.0, between(y, -MOST_POWER, MOST_POWER))
     product = fast_two_sum(*times(logarithm, Pair(exponent, 0.0)))
     high = np.where(ordinary, product.high, np.where((size == 0) == (y > 0), -np.inf, np.inf))
-    magnitude = exp_of_sum(high, np.where(ordinary, product.low, 0.0))
+    magnitude = exp_of_sum(np.where(np.isnan(high), 0.0, high), np.where(ordinary, product.low, 0.0))
 
     whole = np.rint(y) == y
     odd = whole & (np.rint(y * 0.5) != y * 0.5)
