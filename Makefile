@@ -34,8 +34,9 @@ mutate: setup  ## Plant bugs in the functions of ROW and see that its claims fin
 recheck: setup  ## Ask a second solver the queries of the last run
 	$(BIN)/python -m proofs recheck --solver cvc5
 
-bench: setup  ## Measure the cost of the norm, of clipping and of contracts
+bench: setup  ## Measure the cost of the norm, of clipping, of contracts and of the elementary functions
 	$(BIN)/python -m benchmarks.norm
+	$(BIN)/python -m benchmarks.elementary
 
 clean:  ## Remove what was built, the environment and the cache of answers too
 	rm -rf build $(VENV) .proofgrad-cache

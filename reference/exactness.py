@@ -55,6 +55,12 @@ def _number(value: Any) -> Fraction | float:
     return Fraction(float(value)) if np.isfinite(value) else float(value)
 
 
+def widened(x: Any) -> Any:
+    """The same numbers in float64; of NaNs, bfloat16 would warn at every comparison."""
+    with np.errstate(invalid="ignore"):
+        return x.astype(np.float64)
+
+
 @_predicate
 def exact_sum(arrays: Sequence[Any]) -> Any:
     """The sum of all elements of the arrays."""

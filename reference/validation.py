@@ -11,10 +11,13 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 
 FLOATS = tuple(np.dtype(kind) for kind in (np.float16, np.float32, np.float64))
 FLOAT_NAMES = "float16, float32 or float64"
+BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
+ELEMENTARY_NAMES = "float16, bfloat16, float32 or float64"
 
 
 def is_float_array(x: Any) -> bool:
@@ -94,3 +97,27 @@ def _is_real_scalar(x: Any) -> bool:
         return not isinstance(x, bool) and (isinstance(x, float) or abs(x) <= sys.float_info.max)
     is_numpy = isinstance(getattr(x, "dtype", None), np.dtype)
     return is_numpy and x.shape == () and (x.dtype in FLOATS or x.dtype.kind in "iu")
+
+
+def is_elementary(x: Any) -> bool:
+    """Whether x is an array or NumPy scalar of a format that the elementary functions know: bfloat16 is one more."""
+    return is_float_array(x) or (hasattr(x, "shape") and hasattr(x, "dtype") and x.dtype == BFLOAT16)
+
+
+def element_error(name: str, x: Any) -> TypeError:
+    """Says what the argument ``name`` is instead of an array or scalar of floats."""
+    found = f"dtype {x.dtype}" if hasattr(x, "dtype") else type(x).__name__
+    return TypeError(f"{name} must be an array or NumPy scalar of {ELEMENTARY_NAMES}, got {found}")
+
+
+def are_elementary_pair(x: Any, y: Any) -> bool:
+    """Whether both are arrays or NumPy scalars of one format that the elementary functions know."""
+    return is_elementary(x) and is_elementary(y) and x.dtype == y.dtype
+
+
+def element_pair_error(x_name: str, x: Any, y_name: str, y: Any) -> TypeError:
+    """Says which of two arguments is wrong, or that their dtypes differ."""
+    for name, each in ((x_name, x), (y_name, y)):
+        if not is_elementary(each):
+            return element_error(name, each)
+    return TypeError(f"{y_name} must have the dtype of {x_name}, {x.dtype}, got {y.dtype}")

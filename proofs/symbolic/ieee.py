@@ -15,7 +15,8 @@ from proofs.symbolic.theory import DType, Term, Theory
 
 NEAREST = z3.RNE()
 UP, DOWN, TOWARD_ZERO = z3.RTP(), z3.RTN(), z3.RTZ()
-BOOL, FLOAT16, FLOAT32 = np.dtype(np.bool_), np.dtype(np.float16), np.dtype(np.float32)
+BOOL, FLOAT16, FLOAT32, FLOAT64 = (np.dtype(kind) for kind in (np.bool_, np.float16, np.float32, np.float64))
+INT32 = np.dtype(np.int32)
 
 
 class IEEE(Theory):
@@ -58,6 +59,10 @@ class IEEE(Theory):
             return convert(NEAREST, term, format_of(target).sort)
         if source.kind in "iu" and target.kind in "iu":
             return _resize(term, integer_width(target), signed=source.kind == "i")
+        if (source, target) == (FLOAT64, INT32):
+            least, above = (self.constant(bound, FLOAT64) for bound in (-(2.0**31) - 1, 2.0**31))
+            current().require(z3.And(z3.fpLT(least, term), z3.fpLT(term, above)))  # else processors differ
+            return z3.fpToSBV(TOWARD_ZERO, term, z3.BitVecSort(32))
         raise self.cannot(f"cast from {source}", target)
 
     def where(self, condition: z3.BoolRef, left: Term, right: Term) -> Term:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import z3
 from constants import (
     FLOATS,
     FLOATS_AND_BFLOAT16,
@@ -26,6 +27,7 @@ from hypothesis import strategies as st
 
 from proofs.symbolic.formats import BFLOAT16
 from proofs.symbolic.ieee import IEEE
+from proofs.symbolic.paths import Path, on
 from proofs.symbolic.theory import Unsupported
 
 UNARY = [
@@ -269,7 +271,21 @@ def test_casts_from_truth_values(target: Any) -> None:
     assert agrees(lambda x: x.astype(target), np.array([True, False]))
 
 
-@pytest.mark.parametrize("target", [np.dtype(np.int32), np.dtype(np.bool_)], ids=str)
+@some
+@given(st.lists(st.floats(-(2.0**31) - 1, 2.0**31, exclude_min=True, exclude_max=True), min_size=4, max_size=4))
+def test_a_cast_from_float64_to_int32_truncates(values: list[float]) -> None:
+    assert agrees(lambda x: x.astype(np.int32), np.array(values))
+
+
+@pytest.mark.parametrize("value", [2.0**31, -(2.0**31) - 1, np.inf, np.nan])
+def test_a_cast_to_int32_owes_that_the_number_fits(value: float) -> None:
+    with on(Path()) as path:
+        constant(np.float64(value)).astype(np.int32)
+        (duty,) = (condition for _, condition in path.routine)
+    assert z3.is_false(z3.simplify(duty))
+
+
+@pytest.mark.parametrize("target", [np.dtype(np.int32), np.dtype(np.int64), np.dtype(np.bool_)], ids=str)
 def test_casts_from_floats_to_anything_else_are_refused(target: Any) -> None:
     with pytest.raises(Unsupported, match="cast from float32"):
         constant(np.float32(1)).astype(target)

@@ -7,11 +7,22 @@ from typing import Any
 
 import numpy as np
 import pytest
-from constants import FLOATS, bit_patterns, concrete, constant, from_bits, pairs, same, special, symbolically
+from constants import (
+    FLOATS,
+    FLOATS_AND_BFLOAT16,
+    bit_patterns,
+    concrete,
+    constant,
+    from_bits,
+    pairs,
+    same,
+    special,
+    symbolically,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reference import contracts
+from reference import contracts, elementary
 from reference.clipping import scale_toward_zero, shrink
 from reference.reductions import (
     add,
@@ -126,3 +137,20 @@ def test_shrink(dtype: Any) -> None:
 
     check()
     assert agrees(shrink, special(dtype), np.float64(1), np.float64(1 - 2.0**-48), np.float64(1))
+
+
+@pytest.mark.parametrize("dtype", FLOATS_AND_BFLOAT16, ids=str)
+@pytest.mark.parametrize("name", [name for name in elementary.__all__ if name != "pow"])
+def test_elementary_functions(name: str, dtype: Any) -> None:
+    function = getattr(elementary, name)
+    with np.errstate(over="ignore"):
+        ordinary = np.array([0.3, -0.71, 5.0, -33.0, 700.0, -740.0, 1e4, 3e7]).astype(dtype)
+    few = 4 if dtype == FLOAT64 and name in ("sin", "cos") else 1  # large arguments take many operations
+    assert agrees(function, np.concatenate([special(dtype), ordinary])[::few])
+
+
+@pytest.mark.parametrize("dtype", FLOATS_AND_BFLOAT16, ids=str)
+def test_pow(dtype: Any) -> None:
+    x = np.array([0.3, -7.25, 30.0, np.inf, -0.0, 1e-5, np.nan, 5.0, -2.0]).astype(dtype)
+    y = np.array([2.0, 3.0, 0.5, -1.0, -3.0, 1.5, 0.0, -2.5, np.inf]).astype(dtype)
+    assert agrees(elementary.pow, x, y)
