@@ -285,12 +285,23 @@ def is_within(total: PowerSum | ScaledSquares, max_norm: Any, norm: Norm = NORMS
 @require(
     lambda ratio: ratio <= MOST_RATIO, lambda ratio: ValueError(f"ratio must be at most {MOST_RATIO}, got {ratio}")
 )
+@ensure("CLIP-13", lambda result, total, ratio, norm: _is_decided(result, total, ratio, norm))
 def fits(total: PowerSum | ScaledSquares, ratio: Any, norm: Norm = NORMS[2.0]) -> Any:
-    """Whether total <= ratio**p for the exact total: compared exactly where both sides are, else with a margin of 2**-49."""
+    """Whether total <= ratio**p for the exact total: compared exactly where both sides are, else with a margin of 2**-49.
+
+    Claims
+        CLIP-13  prove  Rounded(float64)  p = 2, 0 <= value <= 2**43, ratio > 0
+                 value <= ratio**2, exactly decided, for an exact sum and a ratio of at most 24 significant bits
+    """
     short = norm.shorten(ratio)
     if total.exact & (short == ratio):
         return total.value <= norm.power(short)
     return total.value * (1 + WITHIN_MARGIN) <= norm.power(ratio)
+
+
+def _is_decided(result: Any, total: PowerSum | ScaledSquares, ratio: Any, norm: Norm) -> Any:
+    short = exact(ratio.astype(np.float32)) == exact(ratio)
+    return ~(total.exact & short) | (result == (exact(total.value) <= norm.power(exact(ratio))))
 
 
 @require(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import random
 from typing import Any
 
 import numpy as np
@@ -10,17 +11,22 @@ import numpy as np
 from proofs.prover.describe import prove, sampled_twin, twin
 from proofs.prover.symbolic_run import Run
 from proofs.symbolic.ieee import IEEE
-from proofs.symbolic.inputs import Array, Fixed, Input
+from proofs.symbolic.inputs import Array, Fixed, Input, Record
 from proofs.symbolic.rounded import Rounded
 from reference.clipping import (
+    MOST_TOTAL,
     NORMS,
     SHRINK_MARGIN,
+    WITHIN_MARGIN,
     Norm,
+    fits,
     in_full,
     scale_toward_zero,
     shrink,
     shrink_factor,
 )
+from reference.contracts import bare
+from reference.reductions import ScaledSquares
 
 FLOATS = (np.float16, np.float32, np.float64)
 NUMBER = Array(np.float64)
@@ -139,4 +145,53 @@ prove(
     assumes=["ROUNDING"],
     runs=lambda: [("", accurate_run)],
     twins=[sampled_twin("float32", "takes the root in float32", accurate_run, "CLIP-9", {in_full: _full_in_float32})],
+)
+
+
+def _decides_with_margin(total: Any, ratio: Any, norm: Norm = NORMS[2.0]) -> Any:
+    return total.value * (1 + WITHIN_MARGIN) <= norm.power(ratio)
+
+
+def _decides_strictly(total: Any, ratio: Any, norm: Norm = NORMS[2.0]) -> Any:
+    return bare(fits)(total, ratio, norm) & (total.value < norm.power(ratio))
+
+
+def near_a_square(generator: random.Random) -> dict[str, Any]:
+    """A ratio of few bits and its square, or a neighbour of it."""
+    ratio = np.float64(1 + generator.getrandbits(12) * 2.0**-12)
+    value = generator.choice((ratio * ratio, np.nextafter(ratio * ratio, 0), np.nextafter(ratio * ratio, 9)))
+    return {"total": ScaledSquares(value, np.bool_(True), np.float64(1)), "ratio": ratio, "norm": NORMS[2.0]}
+
+
+fits_run = Run(
+    fits,
+    {
+        "total": Record(ScaledSquares, (NUMBER, Array(np.bool_), NUMBER)),
+        "ratio": NUMBER,
+        "norm": Fixed(NORMS[2.0]),
+    },
+    Rounded(),
+    domain=lambda total, ratio: (total.value >= 0) & (total.value <= MOST_TOTAL) & (ratio > 0),
+    examples=[
+        {
+            "total": ScaledSquares(np.float64(25 / 16), np.bool_(exact), np.float64(4)),
+            "ratio": np.float64(ratio),
+            "norm": NORMS[2.0],
+        }
+        for exact in (True, False)
+        for ratio in (1.25, 1 + 2.0**-30)
+    ],
+    draw=near_a_square,
+)
+prove(
+    "CLIP-13",
+    fits,
+    theory="Rounded(float64)",
+    bound="p = 2, 0 <= value <= 2**43, ratio > 0",
+    assumes=["ROUNDING"],
+    runs=lambda: [("", fits_run)],
+    twins=[
+        sampled_twin("margin", "compares exact sums with a margin", fits_run, "CLIP-13", {fits: _decides_with_margin}),
+        sampled_twin("strict", "compares strictly", fits_run, "CLIP-13", {fits: _decides_strictly}),
+    ],
 )

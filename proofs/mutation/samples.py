@@ -279,6 +279,8 @@ def _clips(generator: random.Random, norm_types: tuple[float, ...] = (2.0,)) -> 
 
 
 def _clips_beyond(generator: random.Random) -> Iterator[Arguments]:
+    lost = [np.array([LARGEST, SMALLEST])]  # of the smallest, nothing is left beside the largest
+    yield {"grads": lost, "max_norm": LARGEST, "norm_type": 1.0}
     yield from itertools.islice(_clips(generator, (1.0, np.inf)), 400)
     for count in (5, 200):
         for dtype, norm_type in itertools.product(FLOATS, NORMS):
@@ -339,6 +341,11 @@ def _decisions(generator: random.Random) -> Iterator[Arguments]:
 
 
 def _comparisons(generator: random.Random) -> Iterator[Arguments]:
+    """Sums that equal the square of a ratio of few bits, or nearly, and the sums of decisions."""
+    for bits in range(1, 28):
+        ratio = np.float64(1 + generator.getrandbits(bits) * 2.0**-bits)
+        for value in (ratio * ratio, np.nextafter(ratio * ratio, 0), np.nextafter(ratio * ratio, 9)):
+            yield {"total": clipping.PowerSum(value, np.bool_(True), np.float64(1)), "ratio": ratio}
     for sample in _decisions(generator):
         ratio = sample["max_norm"] / sample["total"].unit
         if ratio <= clipping.MOST_RATIO:

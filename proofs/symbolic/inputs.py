@@ -49,6 +49,8 @@ class Array:
         """Elements whose exponents and mantissas are drawn over the whole format, near one another now and then."""
         dtype = np.dtype(self.dtype)
         count = int(np.prod(self.shape, dtype=int))
+        if dtype == np.bool_:
+            return np.array([generator.random() < 0.5 for _ in range(count)]).reshape(self.shape)[()]
         numbers = (
             [generator.uniform(*self.within) for _ in range(count)]
             if self.within
@@ -114,7 +116,30 @@ class Integer:
         return generator.randint(-1000, 1000)
 
 
-Input = Array | Arrays | Fixed | Integer
+@dataclass(frozen=True)
+class Record:
+    """A named tuple of numbers, such as a sum and its flag."""
+
+    kind: Any
+    members: tuple[Array, ...]
+
+    def names(self, name: str) -> list[str]:
+        return [element for field, member in self._fields(name) for element in member.names(field)]
+
+    def symbolic(self, name: str, theory: Theory) -> Any:
+        return self.kind(*(member.symbolic(field, theory) for field, member in self._fields(name)))
+
+    def concrete(self, name: str, values: Mapping[str, Any]) -> Any:
+        return self.kind(*(member.concrete(field, values) for field, member in self._fields(name)))
+
+    def random(self, generator: random.Random) -> Any:
+        return self.kind(*(member.random(generator) for member in self.members))
+
+    def _fields(self, name: str) -> list[tuple[str, Array]]:
+        return [(f"{name}.{field}", member) for field, member in zip(self.kind._fields, self.members, strict=True)]
+
+
+Input = Array | Arrays | Fixed | Integer | Record
 
 
 def lists_up_to(dtype: Any, elements: int = 4, members: int = 3) -> list[Arrays]:
@@ -271,6 +296,7 @@ __all__: Sequence[str] = [
     "Fixed",
     "Input",
     "Integer",
+    "Record",
     "lists_up_to",
     "parse",
     "random_floats",
