@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ROW ?= clipping
+MUTATED := reductions clipping
 
-.PHONY: help setup prove test lint mutate recheck bench clean
+.PHONY: help setup prove test lint mutate fresh recheck bench clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -30,6 +31,9 @@ lint: setup  ## Check style, types and the direction of imports
 
 mutate: setup  ## Plant bugs in the functions of ROW and see that its claims find them
 	$(BIN)/python -m proofs.mutation $(ROW)
+
+fresh: setup  ## See that the results of make mutate are about this code, and run a few mutants again
+	for row in $(MUTATED); do $(BIN)/python -m proofs.mutation $$row --sample 4 || exit 1; done
 
 recheck: setup  ## Ask a second solver the queries of the last run
 	$(BIN)/python -m proofs recheck --solver cvc5

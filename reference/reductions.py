@@ -83,10 +83,24 @@ def power_of_two_at_most(x: Any) -> Any:
     return np.ldexp(np.float64(1), exponent - 1)
 
 
+@ensure("RED-47", lambda result, arrays: _is_largest_magnitude(result, arrays))
 def largest_magnitude(arrays: Sequence[Array]) -> Any:
-    """The largest absolute value of all elements of the arrays, as float64; 0 where there is none."""
+    """The largest absolute value of all elements of the arrays, as float64; 0 where there is none.
+
+    Claims
+        RED-47  prove  Rounded(float16, float32, float64)  n <= 4, lists of up to 3
+                at least every |x| and equal to one; 0 if there is none
+    """
     peaks = [np.max(np.abs(array)).astype(np.float64) for array in arrays if array.size]
     return functools.reduce(np.maximum, peaks, np.float64(0))
+
+
+def _is_largest_magnitude(largest: Any, arrays: Sequence[Array]) -> Any:
+    magnitudes = [exact(np.abs(array)) for array in arrays if array.size]
+    reached = [np.any(x == exact(largest)) for x in magnitudes] or [largest == 0]
+    below = [np.all(x <= exact(largest)) for x in magnitudes]
+    equal = functools.reduce(np.logical_or, reached)
+    return functools.reduce(np.logical_and, below, equal) & (largest.dtype == np.float64)
 
 
 @require(lambda x: is_float_array(x), lambda x: float_array_error("x", x))
@@ -168,7 +182,7 @@ def fold(x: Any, exponent: int) -> Fold:
 @ensure("RED-15", lambda result, count, bound: count <= 2 ** (bound - KEPT_BITS - _rest(result, bound)))
 @ensure("RED-16", lambda result, bound: all(bits >= 1 for bits in _headroom(result, bound)))
 @ensure("RED-17", lambda result: len(result) <= MOST_FOLDS and all(abs(each) <= MOST_EXPONENT for each in result))
-@ensure("RED-18", lambda result, bound: all(e <= most_exponent(k, bound) for k, e in enumerate(result)))
+@ensure("RED-18", lambda result, bound: all(e <= _most_exponent(k, bound) for k, e in enumerate(result)))
 def fold_exponents(count: int, bound: int) -> tuple[int, ...]:
     """The grids on which ``count`` terms of at most 2**bound are folded so that every sum of pieces is exact.
 
@@ -192,7 +206,7 @@ def fold_exponents(count: int, bound: int) -> tuple[int, ...]:
     return tuple(exponents)
 
 
-def most_exponent(k: int, bound: int) -> int:
+def _most_exponent(k: int, bound: int) -> int:
     """The largest exponent that fold k can have: with the most terms, grids are the closest together."""
     return bound + MOST_LEVEL - k * (PRECISION - MOST_LEVEL)
 

@@ -210,6 +210,7 @@ def _arrays_and_units(generator: random.Random) -> Iterator[Arguments]:
 
 
 def _lists(generator: random.Random) -> Iterator[Arguments]:
+    yield {"arrays": [np.array([], np.float16)]}
     for arrays in array_lists(generator):
         yield {"arrays": arrays}
 

@@ -22,7 +22,7 @@ from proofs.reductions.squares import squares_run
 from proofs.symbolic.inputs import Array, Arrays, random_floats
 from proofs.symbolic.real import magnitude, rational
 from reference import contracts
-from reference.reductions import KEPT_BITS, MOST_FOLDS, Sum, add, fold_exponents, most_exponent
+from reference.reductions import KEPT_BITS, MOST_FOLDS, Sum, _most_exponent, add, fold_exponents
 
 ERROR = 5 * U  # of a folded sum, relative to the magnitudes of its terms
 LEAST = Fraction(1, 8)  # of these magnitudes, in units of 2**bound; less only if all terms are zero
@@ -96,7 +96,7 @@ def _terms() -> Iterator[Obligation]:
 
 def reach(k: int, weight: Any, scale: Any) -> Any:
     """What all totals from fold k on add up to at most: what comes to the fold, and what is dropped in the end."""
-    comes = weight if k < FAR else rational(Fraction(2) ** most_exponent(k, 0)) * scale
+    comes = weight if k < FAR else rational(Fraction(2) ** _most_exponent(k, 0)) * scale
     return comes + dropped_at_most(scale)
 
 
@@ -132,8 +132,8 @@ def _folds() -> Iterator[Obligation]:
     )
     is_dropped = magnitude(DROPPED) <= dropped_at_most(SCALE)
     for k in range(MOST_FOLDS):
-        # RED-18: the exponent of fold k is at most most_exponent(k, bound) = most_exponent(k, 0) + bound.
-        late = [magnitude(part.before) <= POWER, rational(Fraction(2) ** most_exponent(k, 0)) * SCALE >= POWER]
+        # RED-18: the exponent of fold k is at most _most_exponent(k, bound) = _most_exponent(k, 0) + bound.
+        late = [magnitude(part.before) <= POWER, rational(Fraction(2) ** _most_exponent(k, 0)) * SCALE >= POWER]
         yield lemma(
             f"totals from fold {k + 1} on: how much",
             [*part.facts(), *(late if k >= FAR else []), is_dropped, left_over(part.before, SUFFIX)],

@@ -34,6 +34,7 @@ from reference.reductions import (
     ScaledSquares,
     fold,
     fold_exponents,
+    largest_magnitude,
     power_of_two_at_most,
     scale,
     sum_of_squares,
@@ -217,4 +218,35 @@ for dtype in FLOATS:
         rests_on=("RED-1", "RED-2"),
         assumes=["ROUNDING"],
         twins=[sampled_twin("first", "looks at the first element only", pair, "RED-20", {scale: scale_by_first})],
+    )
+
+
+def largest_run(arrays: Arrays) -> Run:
+    """largest_magnitude on a list of these shapes."""
+    return Run(largest_magnitude, {"arrays": arrays}, Rounded(), examples=[{"arrays": example(arrays)}])
+
+
+def _largest_signed(arrays: Any) -> Any:
+    return functools.reduce(np.maximum, [np.max(array).astype(np.float64) for array in arrays], np.float64(0))
+
+
+for dtype in FLOATS:
+    name = np.dtype(dtype).name
+    prove(
+        "RED-47",
+        largest_magnitude,
+        variant=name,
+        theory=f"Rounded({name})",
+        bound="n <= 4, lists of up to 3",
+        runs=functools.partial(each_list, dtype, largest_run),
+        assumes=["ROUNDING"],
+        twins=[
+            sampled_twin(
+                "signed",
+                "takes the largest instead of the largest magnitude",
+                largest_run(Arrays((Array(dtype, (2,)),))),
+                "RED-47",
+                {largest_magnitude: _largest_signed},
+            )
+        ],
     )
