@@ -110,6 +110,14 @@ def is_multiple(x: Any, exponent: int) -> Any:
 
 
 @_predicate
+def adds_up_within(arrays: Sequence[Any], bits: int, power: int = 1) -> Any:
+    """Whether Σ|x|**power is at most 2**bits times g**power, g the largest power of two of which all x are multiples."""
+    numbers = [abs(Fraction(float(value))) for array in arrays for value in np.ravel(array) if value != 0]
+    grids = (Fraction(x.numerator & -x.numerator, x.denominator) for x in numbers)
+    return sum((x**power for x in numbers), Fraction(0)) <= 2**bits * min(grids, default=Fraction(1)) ** power
+
+
+@_predicate
 def same_bits(x: Any, y: Any) -> Any:
     """Whether two arrays, or the members of two lists of arrays, agree in dtype, shape and every bit."""
     if isinstance(x, list | tuple):

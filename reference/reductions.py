@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from reference.contracts import ensure, require
 from reference.exactness import (
+    adds_up_within,
     exact,
     exact_sum,
     exact_sum_of_magnitudes,
@@ -334,6 +335,12 @@ def _is_scale(unit: Any, arrays: Sequence[Array]) -> Any:
 )
 @require(lambda arrays: are_finite(arrays), lambda arrays: finite_error("arrays", arrays))
 @ensure("RED-9", lambda result, arrays: _is_sum(result, arrays))
+@ensure(
+    "RED-54",
+    lambda result, arrays: (
+        result.exact | np.logical_not(np.isfinite(result.value)) | np.logical_not(adds_up_within(arrays, PRECISION))
+    ),
+)
 def reproducible_sum(arrays: Sequence[Array]) -> Sum:
     """The sum of all elements of a list of arrays, the same bits in any order and grouping.
 
@@ -342,6 +349,8 @@ def reproducible_sum(arrays: Sequence[Array]) -> Sum:
     Claims
         RED-9  prove  Rounded(float16, float32, float64)  n <= 4, lists of up to 3; of float64 |x| <= 2**1020
                the error bound; exact only if value = Σx
+        RED-54  exhaust  float16  n <= 4, integers within ±3
+                exact if all x are multiples of one power of two, Σ|x| is at most 2**53 times it, and value is finite
     """
     unit = scale(arrays)
     total = folded_sum(scaled_blocks(arrays, unit), _term_count(arrays), bound=1)
@@ -369,6 +378,7 @@ class ScaledSquares(NamedTuple):
 )
 @require(lambda arrays: are_finite(arrays), lambda arrays: finite_error("arrays", arrays))
 @ensure("RED-11", lambda result, arrays: _is_sum_of_squares(result, arrays))
+@ensure("RED-55", lambda result, arrays: result.exact | np.logical_not(adds_up_within(arrays, 48, 2)))
 def sum_of_squares(arrays: Sequence[Array]) -> ScaledSquares:
     """The sum of the squares of all elements, scaled so that it neither overflows nor underflows.
 
@@ -383,6 +393,8 @@ def sum_of_squares(arrays: Sequence[Array]) -> ScaledSquares:
         RED-11  prove  Rounded(float16, float32, float64)  n <= 4, lists of up to 3
                 the error bound; exact only if value · unit² = Σx²; value is at least 1/2, or 0; unit as in RED-20
         RED-32  prove  Rounded(float16, float32, float64)  any n <= 2**40, inductive  the same
+        RED-55  exhaust  float16  n <= 4, integers within ±3
+                exact if all x are multiples of one power of two g, and Σx² is at most 2**48 g²
     """
     unit = scale(arrays)
     total = folded_sum(_squares(arrays, unit), _term_count(arrays), bound=2)

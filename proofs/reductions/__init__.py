@@ -1,6 +1,18 @@
 """Proofs for `reference.reductions`: the pieces bit by bit, the sums in the rounding model and for any number of terms."""
 
-from proofs.reductions import any_size, folded, one_by_one, one_square, order, pieces, squares, sums, totals, tree
+from proofs.reductions import (
+    any_size,
+    folded,
+    one_by_one,
+    one_square,
+    order,
+    pieces,
+    small_integers,
+    squares,
+    sums,
+    totals,
+    tree,
+)
 from proofs.reductions.lists import each_list, each_vector, example, label, real, reals
 
 __all__ = [
@@ -16,6 +28,7 @@ __all__ = [
     "pieces",
     "real",
     "reals",
+    "small_integers",
     "squares",
     "sums",
     "totals",

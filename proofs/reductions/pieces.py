@@ -34,7 +34,14 @@ PIECES: dict[Callable[..., Any], Use] = {
     divides_exactly: "contract",
     squares_exactly: "contract",
 }
-COMPLETE = ("RED-50", "RED-51", "RED-52", "RED-53")  # flags are set where they can be: what no other proof needs
+COMPLETE = (
+    "RED-50",
+    "RED-51",
+    "RED-52",
+    "RED-53",
+    "RED-54",
+    "RED-55",
+)  # what no other proof needs
 PIECE_CLAIMS = ("RED-1", "RED-2", "RED-4", "RED-5", "RED-6", "RED-13", "RED-7", "RED-8", "RED-10", "RED-12")
 
 power_run = Run(power_of_two_at_most, {"x": NUMBER}, IEEE())
