@@ -117,8 +117,7 @@ class Run:
         path = current()
         if function in self.before:
             self.before[function](path, arguments)
-        for clause in contracts.preconditions(function):
-            path.require(truth(call_with(clause.condition, arguments)))
+        _require_preconditions(path, function, arguments)
         if use is None:
             return body()
         if function in self.determined:
@@ -140,6 +139,8 @@ class Run:
         for k in range(len(array)):
             alone = {**arguments, name: array[k : k + 1]}
             earlier = very_same_call(path, function, alone)
+            if earlier is None:
+                _require_preconditions(path, function, alone)
             results.append(earlier.result if earlier else self._used(function, use, alone))
         return joined(results)
 
@@ -168,6 +169,11 @@ class Run:
         result = _fresh_like(sample, function.__name__, self.theory)
         _leave_recipes(result, function, arguments)
         return result
+
+
+def _require_preconditions(path: Path, function: Callable[..., Any], arguments: dict[str, Any]) -> None:
+    for clause in contracts.preconditions(function):
+        path.require(truth(call_with(clause.condition, arguments)))
 
 
 def clauses_of(function: Callable[..., Any], ids: tuple[str, ...]) -> list[contracts.Clause]:

@@ -185,6 +185,30 @@ def test_elements_treated_one_by_one_keep_their_results_elsewhere() -> None:
     assert follow(path.recipes, path.facts, {"x_0": Fraction(1), "x_1": Fraction(2)})
 
 
+@require(lambda x: np.all(x > 0), lambda: ValueError("x must be positive"))
+@ensure("POSITIVE-1", lambda result, x: np.all(result >= x))
+def of_positive(x: Any) -> Any:
+    return x + 1
+
+
+@require(lambda x: x[0] > 0, lambda: ValueError("the first must be positive"))
+@ensure("FIRST-1", lambda result, x: np.all(result >= x))
+def of_first_positive(x: Any) -> Any:
+    return x + 1
+
+
+@pytest.mark.parametrize(("function", "holds"), [(of_positive, True), (of_first_positive, False)])
+def test_each_element_alone_must_meet_the_preconditions(function: Any, holds: bool) -> None:
+    @require(function.__preconditions_written__[0].condition, lambda: ValueError("x"))
+    @ensure("SAME-1", agree)
+    def called(x: Any) -> Twice:
+        return Twice(function(x), function(x))
+
+    alone = {function: Elementwise("x", "ALONE-1")}
+    (path,) = run(called, inputs=PAIR, uses={function: "contract"}, elementwise=alone).paths()
+    assert routine_holds(path) is holds
+
+
 def in_any_order(arguments: Mapping[str, Any]) -> list[int]:
     return sorted(term.get_id() for array in arguments["arrays"] for term in terms(array))
 
