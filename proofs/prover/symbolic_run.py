@@ -20,6 +20,7 @@ import numpy as np
 from proofs.prover.same_calls import (
     Determined,
     Elementwise,
+    assume_same_for_the_same,
     call_of_key,
     joined,
     remember,
@@ -127,7 +128,10 @@ class Run:
                 return earlier.result
         if function in self.elementwise:
             return self._element_by_element(function, use, arguments)
-        return self._used(function, use, arguments)
+        result = self._used(function, use, arguments)
+        if use == "contract":
+            assume_same_for_the_same(path, function, arguments, result)
+        return remember(path, function, arguments, result).result
 
     def _element_by_element(self, function: Callable[..., Any], use: Use, arguments: dict[str, Any]) -> Any:
         """The result for each element alone, joined: one result for one term, in whatever arrays it stands."""
@@ -141,7 +145,8 @@ class Run:
             earlier = very_same_call(path, function, alone)
             if earlier is None:
                 _require_preconditions(path, function, alone)
-            results.append(earlier.result if earlier else self._used(function, use, alone))
+                earlier = remember(path, function, alone, self._used(function, use, alone))
+            results.append(earlier.result)
         return joined(results)
 
     def _used(self, function: Callable[..., Any], use: Use, arguments: dict[str, Any]) -> Any:
@@ -155,7 +160,6 @@ class Run:
                 path.assume(truth(call_with(clause.condition, {**arguments, "result": result})))
         finally:
             path.assuming = False
-        remember(path, function, arguments, result)
         return result
 
     def _summary(self, function: Callable[..., Any]) -> list[contracts.Clause]:

@@ -16,7 +16,7 @@ from proofs.prover.same_calls import Determined, Elementwise, equations, joined,
 from proofs.prover.symbolic_run import Run
 from proofs.symbolic.array import SymbolicArray
 from proofs.symbolic.ieee import IEEE
-from proofs.symbolic.inputs import Array
+from proofs.symbolic.inputs import Array, Arrays
 from proofs.symbolic.paths import Path, on
 from proofs.symbolic.real import Real
 from proofs.symbolic.rounded import Rounded
@@ -160,6 +160,37 @@ def test_zeros_of_both_signs_are_not_the_same_bits() -> None:
     (path,) = run(two_zeros, IEEE()).paths()
     once, again = results(path)
     assert once is not again and not follows(path)
+
+
+@require(lambda x, y: (x > y) | (x == y), lambda: ValueError("x must not be below y"))
+@ensure("SAME-1", lambda result, x, y: (x > y) | (result.once == result.again))
+def not_below(x: Any, y: Any) -> Twice:
+    return Twice(inner(x), inner(y))
+
+
+def test_equal_arguments_have_equal_results_where_it_is_open_whether_they_are_equal() -> None:
+    (path,) = run(not_below).paths()
+    assert results(path)[0] is not results(path)[1]
+    assert not path.routine and follows(path)
+
+
+@ensure("SAME-1", lambda result, x, y: (x != y) | (result.once == result.again))
+def flagged_otherwise(x: Any, y: Any) -> Twice:
+    return Twice(inner(x, 1), inner(y, 2))
+
+
+def test_equal_numbers_alone_say_nothing_where_other_arguments_differ() -> None:
+    (path,) = run(flagged_otherwise).paths()
+    assert not follows(path)
+
+
+@pytest.mark.parametrize("exponent", [-20, -30, -60, -100])
+@pytest.mark.parametrize("make", [reductions.sums.sum_run, reductions.squares.squares_run])
+def test_terms_that_one_grid_drops_and_the_next_keeps_are_part_of_the_proof(make: Any, exponent: int) -> None:
+    one = Array(np.float32, (1,))
+    inputs = {"arrays0_0": Fraction(1), "arrays1_0": Fraction(2) ** exponent}
+    (path,) = make(Arrays((one, one))).paths()
+    assert follow(path.recipes, path.facts, inputs)
 
 
 def test_followed_functions_and_planted_bugs_are_run_again() -> None:
