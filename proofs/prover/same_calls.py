@@ -1,8 +1,9 @@
 """Functions of the reference are pure: a call with the arguments of an earlier one returns what that returned.
 
 So the very same terms stand for both results. Arguments are the same if they are made of the same terms, or if a quick
-check shows their terms equal, which then is a duty of the path. Equal means: in IEEE the same bits, in the theories of reals
-the same number, where no sign of a zero is seen.
+check shows their terms equal, which then is a duty of the path. Where that is open, it is a fact that equal arguments have
+equal results. Equal means: in IEEE the same bits, in the theories of reals the same number, where no sign of a zero is seen;
+and whatever is no symbolic array (an exponent, a dtype) must be the same.
 """
 
 from __future__ import annotations
@@ -36,9 +37,10 @@ class Determined(NamedTuple):
     claim: str
 
 
-def remember(path: Path, function: Function, call: Call) -> None:
+def remember(path: Path, function: Function, call: Call) -> Call:
     """Keep a call for calls with the same arguments."""
     _calls(path, function).append(call)
+    return call
 
 
 def same_call(path: Path, function: Function, arguments: dict[str, Any]) -> Call | None:
@@ -49,6 +51,14 @@ def same_call(path: Path, function: Function, arguments: dict[str, Any]) -> Call
         if not equal or path.shown_by_now(conjunction(equal)):
             return call
     return None
+
+
+def assume_same_for_the_same(path: Path, function: Function, call: Call) -> None:
+    """Where it is open whether the arguments of earlier calls are equal to these: if they are, so are the results."""
+    for earlier in _calls(path, function):
+        equal, same = equations(earlier.arguments, call.arguments), equations(earlier.result, call.result)
+        if equal and same:
+            path.assume(z3.Implies(conjunction(equal), conjunction(same)))
 
 
 def very_same_call(path: Path, function: Function, arguments: dict[str, Any]) -> Call | None:

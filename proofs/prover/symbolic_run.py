@@ -21,6 +21,7 @@ import z3
 from proofs.prover.same_calls import (
     Determined,
     Elementwise,
+    assume_same_for_the_same,
     call_of_key,
     joined,
     remember,
@@ -118,8 +119,7 @@ class Run:
         path = current()
         if function in self.before:
             self.before[function](path, arguments)
-        for clause in contracts.preconditions(function):
-            path.require(truth(call_with(clause.condition, arguments)))
+        _require_preconditions(path, function, arguments)
         if use is None:
             return Call(function.__name__, arguments, body())
         if function in self.determined:
@@ -129,7 +129,10 @@ class Run:
                 return replace(earlier, arguments=arguments)
         if function in self.elementwise:
             return self._element_by_element(function, use, arguments)
-        return self._used(function, use, arguments)
+        call = self._used(function, use, arguments)
+        if use == "contract":
+            assume_same_for_the_same(path, function, call)
+        return remember(path, function, call)
 
     def _element_by_element(self, function: Callable[..., Any], use: Use, arguments: dict[str, Any]) -> Call:
         """The calls for each element alone, joined: one result for one term, in whatever arrays it stands."""
@@ -140,7 +143,11 @@ class Run:
         calls = []
         for k in range(len(array)):
             alone = {**arguments, name: array[k : k + 1]}
-            calls.append(very_same_call(path, function, alone) or self._used(function, use, alone))
+            earlier = very_same_call(path, function, alone)
+            if earlier is None:
+                _require_preconditions(path, function, alone)
+                earlier = remember(path, function, self._used(function, use, alone))
+            calls.append(earlier)
         contract = tuple(fact for call in calls for fact in call.contract)
         return Call(function.__name__, arguments, joined([call.result for call in calls]), contract)
 
@@ -148,9 +155,7 @@ class Run:
         """What stands for a call, its proven postconditions as facts."""
         result = self._stand_in(function, arguments) if use == "contract" else contracts.bare(function)(**arguments)
         contract = self._assumed(current(), function, {**arguments, "result": result})
-        call = Call(function.__name__, arguments, result, tuple(contract))
-        remember(current(), function, call)
-        return call
+        return Call(function.__name__, arguments, result, tuple(contract))
 
     def _assumed(self, path: Path, function: Callable[..., Any], values: Mapping[str, Any]) -> list[z3.BoolRef]:
         """The facts that the contract of a function brings, now that it is assumed."""
@@ -175,6 +180,11 @@ class Run:
         result = _fresh_like(sample, function.__name__, self.theory)
         _leave_recipes(result, function, arguments)
         return result
+
+
+def _require_preconditions(path: Path, function: Callable[..., Any], arguments: dict[str, Any]) -> None:
+    for clause in contracts.preconditions(function):
+        path.require(truth(call_with(clause.condition, arguments)))
 
 
 def clauses_of(function: Callable[..., Any], ids: tuple[str, ...]) -> list[contracts.Clause]:

@@ -110,7 +110,7 @@ def _in_order(x: Any, groups: Groups) -> Twice:
 
 
 def _running(x: Any) -> Sum:
-    total = np.float64(0)
+    total = x.dtype.type(0)
     for term in x:
         total = total + term
     return Sum(total, np.bool_(False))
@@ -272,7 +272,7 @@ def squares_of_norms(arrays: Any) -> ScaledSquares:
 
 
 def _sum_in_order(arrays: Any) -> Sum:
-    return _running(np.concatenate([np.ravel(array) for array in arrays]).astype(np.float64))
+    return _running(np.concatenate([np.ravel(array) for array in arrays]))
 
 
 SQUARES = functools.partial(list_run, squares_twice, {fold_exponents: bound_quotients, fold: bound_scaled})
@@ -322,7 +322,7 @@ for dtype in FLOATS:
         twins=[
             sampled_twin(
                 "in order",
-                "adds in the order of the list",
+                "adds in the order of the list, in its dtype",
                 sums_runs(3, ROTATED),
                 "RED-43",
                 {reproducible_sum: _sum_in_order},

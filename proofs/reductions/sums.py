@@ -35,11 +35,12 @@ MOST_UNIT = {np.dtype(np.float16): 2.0**16, np.dtype(np.float32): 2.0**128, np.d
 
 
 def bound_terms(path: Path, arguments: dict[str, Any]) -> None:
-    """Before a first fold: scaled elements are about below 2."""
+    """Before a first fold: its terms, scaled elements, are about below 2."""
     if arguments["exponent"] < 0:
         return
+    terms = {term.get_id(): term for term in reals(arguments["x"])}
     for scaled in scaled_elements(path):
-        if ("bounded", scaled.value.get_id()) in path.memory:
+        if scaled.value.get_id() not in terms or ("bounded", scaled.value.get_id()) in path.memory:
             continue
         path.memory["bounded", scaled.value.get_id()] = scaled
         path.prove("a scaled element is about below 2", z3.And(scaled.value > -2.001, scaled.value < 2.001))

@@ -16,7 +16,7 @@ from proofs.prover.same_calls import Determined, Elementwise, equations, joined,
 from proofs.prover.symbolic_run import Run
 from proofs.symbolic.array import SymbolicArray
 from proofs.symbolic.ieee import IEEE
-from proofs.symbolic.inputs import Array
+from proofs.symbolic.inputs import Array, Arrays
 from proofs.symbolic.paths import Path, on
 from proofs.symbolic.real import Real
 from proofs.symbolic.rounded import Rounded
@@ -162,6 +162,37 @@ def test_zeros_of_both_signs_are_not_the_same_bits() -> None:
     assert once is not again and not follows(path)
 
 
+@require(lambda x, y: (x > y) | (x == y), lambda: ValueError("x must not be below y"))
+@ensure("SAME-1", lambda result, x, y: (x > y) | (result.once == result.again))
+def not_below(x: Any, y: Any) -> Twice:
+    return Twice(inner(x), inner(y))
+
+
+def test_equal_arguments_have_equal_results_where_it_is_open_whether_they_are_equal() -> None:
+    (path,) = run(not_below).paths()
+    assert results(path)[0] is not results(path)[1]
+    assert not path.routine and follows(path)
+
+
+@ensure("SAME-1", lambda result, x, y: (x != y) | (result.once == result.again))
+def flagged_otherwise(x: Any, y: Any) -> Twice:
+    return Twice(inner(x, 1), inner(y, 2))
+
+
+def test_equal_numbers_alone_say_nothing_where_other_arguments_differ() -> None:
+    (path,) = run(flagged_otherwise).paths()
+    assert not follows(path)
+
+
+@pytest.mark.parametrize("exponent", [-20, -30, -60, -100])
+@pytest.mark.parametrize("make", [reductions.sums.sum_run, reductions.squares.squares_run])
+def test_terms_that_one_grid_drops_and_the_next_keeps_are_part_of_the_proof(make: Any, exponent: int) -> None:
+    one = Array(np.float32, (1,))
+    inputs = {"arrays0_0": Fraction(1), "arrays1_0": Fraction(2) ** exponent}
+    (path,) = make(Arrays((one, one))).paths()
+    assert follow(path.recipes, path.facts, inputs)
+
+
 def test_followed_functions_and_planted_bugs_are_run_again() -> None:
     (path,) = run(commuted, uses={}).paths()
     assert results(path)[0] is not results(path)[1]
@@ -183,6 +214,30 @@ def test_elements_treated_one_by_one_keep_their_results_elsewhere() -> None:
     first, second = (list(terms(result)) for result in results(path))
     assert all(z3.eq(a, b) for a, b in zip(first, reversed(second), strict=True))
     assert follow(path.recipes, path.facts, {"x_0": Fraction(1), "x_1": Fraction(2)})
+
+
+@require(lambda x: np.all(x > 0), lambda: ValueError("x must be positive"))
+@ensure("POSITIVE-1", lambda result, x: np.all(result >= x))
+def of_positive(x: Any) -> Any:
+    return x + 1
+
+
+@require(lambda x: x[0] > 0, lambda: ValueError("the first must be positive"))
+@ensure("FIRST-1", lambda result, x: np.all(result >= x))
+def of_first_positive(x: Any) -> Any:
+    return x + 1
+
+
+@pytest.mark.parametrize(("function", "holds"), [(of_positive, True), (of_first_positive, False)])
+def test_each_element_alone_must_meet_the_preconditions(function: Any, holds: bool) -> None:
+    @require(function.__preconditions_written__[0].condition, lambda: ValueError("x"))
+    @ensure("SAME-1", agree)
+    def called(x: Any) -> Twice:
+        return Twice(function(x), function(x))
+
+    alone = {function: Elementwise("x", "ALONE-1")}
+    (path,) = run(called, inputs=PAIR, uses={function: "contract"}, elementwise=alone).paths()
+    assert routine_holds(path) is holds
 
 
 def in_any_order(arguments: Mapping[str, Any]) -> list[int]:
