@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import tempfile
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -53,10 +56,10 @@ def run(
     lists: Lists = LISTS,
 ) -> None:
     """Prove the claims; exit 0 only if everything expected is established and nothing surprises."""
-    settings = Settings(jobs, timeout, task_timeout, build, None if no_cache else _cache(), claims)
     selection = select or []
     try:
-        with terminal.Screen() as screen:
+        with terminal.Screen() as screen, _cache_for(no_cache) as cache:
+            settings = Settings(jobs, timeout, task_timeout, build, cache, claims)
             outcome = run_claims(settings, selection, screen, reports.durations(reports.read(build)))
         surprises = compare(outcome.results, lists) if outcome.complete and not selection else None
         complaints = unknown_assumptions(
@@ -156,6 +159,16 @@ def _last_report(build: Path) -> reports.Json:
         terminal.complain(f"there is no report in {build}: first run python -m proofs run")
         raise typer.Exit(2)
     return report
+
+
+@contextlib.contextmanager
+def _cache_for(nothing_earlier: bool) -> Iterator[Path]:
+    """The cache, or one of this run alone: lemmas of one shape are one query, whatever ran before."""
+    if not nothing_earlier:
+        yield _cache()
+        return
+    with tempfile.TemporaryDirectory(prefix="proofgrad-cache-") as folder:
+        yield Path(folder)
 
 
 def _cache() -> Path:

@@ -148,6 +148,10 @@ def test_the_norm_is_near_the_exact_one(case: tuple[list[Any], float, float]) ->
         assert oracle.norm_at_least(grads, Fraction(float(np.finfo(np.float64).max)) * (1 - relative), p)
 
 
+def test_the_norm_of_three_and_four_is_five_by_default() -> None:
+    assert global_norm([np.array([3.0, 4.0], np.float32)]) == 5
+
+
 @given(cases())
 def test_nothing_is_written_into(case: tuple[list[Any], float, float]) -> None:
     grads, max_norm, p = case
