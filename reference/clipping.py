@@ -22,8 +22,10 @@ from reference.contracts import ensure, require
 from reference.exactness import (
     exact,
     exact_sum_of_magnitudes,
+    has_24_bits,
     has_subnormal,
     is_power_of_two,
+    keeps_order,
     norm_at_most,
     rounds_toward_zero,
     same_bits,
@@ -300,8 +302,7 @@ def fits(total: PowerSum | ScaledSquares, ratio: Any, norm: Norm = NORMS[2.0]) -
 
 
 def _is_decided(result: Any, total: PowerSum | ScaledSquares, ratio: Any, norm: Norm) -> Any:
-    short = exact(ratio.astype(np.float32)) == exact(ratio)
-    return ~(total.exact & short) | (result == (exact(total.value) <= norm.power(exact(ratio))))
+    return ~(total.exact & has_24_bits(ratio)) | (result == (exact(total.value) <= norm.power(exact(ratio))))
 
 
 @require(
@@ -399,7 +400,7 @@ def scale_toward_zero(x: Any, unit: Any, dtype: Any) -> Any:
         lambda out, g: _within(g, max_value) | _is_largest(out, g, max_value), result, grads
     ),
 )
-@ensure("CLIP-44", lambda result, grads: _keeps_order(result, grads))
+@ensure("CLIP-44", lambda result, grads: keeps_order(result, grads))
 def clip_by_value(grads: Sequence[Array], max_value: Any) -> list[Any]:
     """Clip every element to [-max_value, max_value].
 
@@ -440,14 +441,6 @@ def _is_same(x: Any, y: Any) -> Any:
 def _is_largest(x: Any, source: Any, bound: Any) -> Any:
     """Where x is within the bound and the next float toward its source is not."""
     return _within(x, bound) & np.logical_not(_within(np.nextafter(x, source), bound))
-
-
-def _keeps_order(results: Sequence[Any], sources: Sequence[Any]) -> Any:
-    """Whether neighbours that were in order are in the same order afterwards."""
-    before, after = (np.concatenate([np.ravel(array) for array in arrays]) for arrays in (sources, results))
-    rising = (before[:-1] > before[1:]) | (after[:-1] <= after[1:])
-    falling = (before[:-1] < before[1:]) | (after[:-1] >= after[1:])
-    return np.all(rising & falling)
 
 
 @require(lambda grad: np.all(np.isfinite(grad)), lambda grad: ValueError(f"grad must be finite, got {grad}"))

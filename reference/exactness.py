@@ -152,3 +152,16 @@ def _beyond(value: Any, magnitude: Fraction) -> bool:
     with np.errstate(over="ignore"):
         away = float(np.nextafter(np.abs(value), np.asarray(np.inf, dtype=value.dtype)))
     return math.isinf(away) or Fraction(away) > magnitude
+
+
+def has_24_bits(x: Any) -> Any:
+    """Whether a float64 is a float32 as well."""
+    return exact(x.astype(np.float32)) == exact(x)
+
+
+def keeps_order(results: Sequence[Any], sources: Sequence[Any]) -> Any:
+    """Whether neighbours that were in order are in the same order afterwards."""
+    before, after = (np.concatenate([np.ravel(array) for array in arrays]) for arrays in (sources, results))
+    rising = (before[:-1] > before[1:]) | (after[:-1] <= after[1:])
+    falling = (before[:-1] < before[1:]) | (after[:-1] >= after[1:])
+    return np.all(rising & falling)

@@ -81,7 +81,7 @@ def clip_run(arrays: Arrays) -> Run:
         {"grads": arrays, "max_norm": NUMBER, "norm_type": Fixed(2.0)},
         Rounded(),
         uses=PIECES,
-        leaving_out=("CLIP-9",),
+        leaving_out=("CLIP-9", "RED-55"),
         before={fits: bound_sum, shrink_factor: bound_total, shrink: bound_factor},
         script=functools.partial(norm_cuts, tight=tight_cuts),
         examples=[

@@ -128,7 +128,7 @@ def order_run(dtype: Any, count: int, groups: Groups) -> Run:
         {"x": Array(dtype, (count,)), "max_norm": NUMBER, "groups": Fixed(groups)},
         Rounded(),
         uses=PIECES,
-        leaving_out=("CLIP-9",),
+        leaving_out=("CLIP-9", "RED-55"),
         elementwise={scale_toward_zero: Elementwise("x", f"CLIP-12.{name}")},
         determined={sum_of_squares: in_any_order(f"RED-42.{name}")},
         before={fits: _bound_sum_once, shrink_factor: bound_total, shrink: bound_factor},

@@ -23,6 +23,8 @@ EXACT_REALS = ExactReals()
 
 def answer(name: str, args: tuple[Any, ...]) -> Any:
     """The value of a predicate for arguments some of which are symbolic."""
+    if name not in PREDICATES:
+        raise Unsupported(f"{name} has no meaning for symbolic numbers")
     return PREDICATES[name](*args)
 
 
