@@ -257,3 +257,11 @@ def test_tree_sum_names_a_bad_argument(x: Any, found: str) -> None:
     with pytest.raises(TypeError) as caught:
         tree_sum(x)
     assert str(caught.value) == f"x must be an array of float16, float32 or float64, got {found}"
+
+
+def test_a_third_fold_counts() -> None:
+    terms = np.zeros(BLOCK + 2)
+    terms[:3] = 1, -1, 2.0**-80
+    with level("preconditions"):
+        assert len(fold_exponents(terms.size, 1)) == 3
+        assert reproducible_sum([terms]) == (2.0**-80, True)

@@ -32,6 +32,7 @@ prove(
     pow,
     theory="IEEE(float64)",
     bound="elementwise",
+    timeout=300,
     runs=each_run,
     twins=[twin("nan first", "lets NaN win over the exponent 0", RUN, "ELEM-10", {pow: _nan_first})],
 )
