@@ -281,7 +281,7 @@ def symbol(name: str, theory: Any, dtype: Any = np.float64) -> SymbolicArray:
         (symbol("x", Real()), 1.0),
         (symbol("x", Rounded()), symbol("x", Rounded(), np.float32)),
     ],
-    ids=repr,
+    ids=lambda value: "object" if type(value) is object else repr(value),
 )
 def test_values_that_are_not_the_same(one: Any, other: Any) -> None:
     assert equations(one, one) == []
