@@ -73,7 +73,12 @@ __all__ = ["CLAIMS"]
 
 # Positive numbers only: that np.abs is gone is left for the prover to notice.
 TOY_SAMPLES = """
-_GENERATORS["toy.clamp"] = lambda generator: ({"x": np.float64(k)} for k in itertools.count())
+import itertools
+
+import numpy as np
+
+SAMPLES = {"clamp": lambda generator: ({"x": np.float64(k)} for k in itertools.count())}
+BEYOND = {}
 """
 
 
@@ -184,8 +189,7 @@ class Toy:
             )
         self.write(TOY)
         (root / "proofs" / "toy.py").write_text(TOY_PROOFS, encoding="utf-8")
-        with (root / "proofs" / "mutation" / "samples.py").open("a", encoding="utf-8") as samples:
-            samples.write(TOY_SAMPLES)
+        (root / "proofs" / "mutation" / "samples" / "toy.py").write_text(TOY_SAMPLES, encoding="utf-8")
 
     def write(self, source: str) -> None:
         (self.root / "reference" / "toy.py").write_text(source, encoding="utf-8")

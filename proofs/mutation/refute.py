@@ -83,7 +83,7 @@ def sampled_functions(original: types.ModuleType) -> list[Function]:
     ]
     missing = [f.__name__ for f in stated if contracts.postconditions(f) and not has_samples(f)]
     if missing:
-        raise LookupError(f"proofs/mutation/samples.py has no inputs for {', '.join(missing)}")
+        raise LookupError(f"proofs/mutation/samples has no inputs for {', '.join(missing)}")
     return [function for function in stated if has_samples(function)]
 
 

@@ -56,7 +56,8 @@ class Keys:
     def of(row: Row) -> Keys:
         """The hashes of the tree as it is."""
         reference = _digest_of(row.root, _imported(row.root, row.module, "reference") - {row.module})
-        search = _digest_of(row.root, ["proofs.mutation.samples", "proofs.mutation.refute"])
+        samples = ("samples", "samples.numbers", f"samples.{row.name}")
+        search = _digest_of(row.root, [f"proofs.mutation.{name}" for name in (*samples, "refute")])
         proofs = _digest_of(row.root, _imported(row.root, f"proofs.{row.name}", "proofs"))
         return Keys(digest(reference, search), digest(reference, proofs), row.parsed())
 
