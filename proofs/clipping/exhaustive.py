@@ -165,7 +165,7 @@ def claim(
             bound=bound,
             exhaust=functools.partial(clip, {}),
             rests_on=rests_on,
-            twins=tuple(Twin(name, why, exhaust=functools.partial(hunt, bug)) for name, why, bug in bugs),
+            twins=tuple(Twin(name, why, exhaust=functools.partial(hunt, bug), replaced=bug) for name, why, bug in bugs),
             location=location_of(clip_number, CLAUSE),
         )
     )

@@ -13,6 +13,7 @@ from proofs.prover.evidence import Answer
 
 QUICK = 1_500_000  # z3 resource units: deterministic, about half a second
 QUICK_SECONDS = 1.0  # for Bitwuzla, which counts no resources
+QUICK_SOLVERS = ("z3", "bitwuzla")  # that keep their limits well enough for a process that others need
 DISTRIBUTIONS = {"z3": "z3-solver", "bitwuzla": "bitwuzla", "cvc5": "cvc5"}
 
 

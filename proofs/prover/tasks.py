@@ -5,11 +5,13 @@ Obligations hold closures and are never sent between processes: whoever needs on
 
 from __future__ import annotations
 
+import functools
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import z3
 
@@ -29,7 +31,8 @@ from proofs.prover.claims import (
 from proofs.prover.evidence import Answer, Asked
 from proofs.prover.files import write_atomically
 from proofs.prover.pool import described
-from proofs.prover.solvers import Solved, solve, solve_quickly, version
+from proofs.prover.solvers import QUICK_SOLVERS, Solved, solve, solve_quickly, version
+from reference import contracts
 
 LEAST_LIMIT = 1.0  # seconds: whoever allows less wants to see a time out
 HOPED_FOR = {Aim.GOAL: {Answer.UNSAT}, Aim.WITNESS: {Answer.SAT}, Aim.REFUTE: {Answer.SAT, Answer.UNSAT}}
@@ -46,6 +49,7 @@ class Place:
     build: Path
     cache: Path | None
     timeout: float | None
+    planted: tuple[str, str] | None = None  # a claim and its twin whose bug stands in the place of the shipped code
 
     @property
     def owner(self) -> Claim | Twin:
@@ -68,6 +72,7 @@ def first_suffices(claim: Claim, group: str) -> bool:
 def build(place: Place) -> list[Asked]:
     """Build the obligations, write their files, and answer from the cache what it knows, with a replay."""
     claim = registry_at(place.source)[place.claim]
+    plant(place)
     cache = Cache(place.cache)
     settled: set[str] = set()
     every: list[Asked] = []
@@ -99,7 +104,8 @@ class _Quick:
 
     def answer(self, asked: Asked) -> Solved | None:
         """The expected answer, if it is soon found; from a hunt for counterexamples, any."""
-        if asked.query.timeout < LEAST_LIMIT or asked.key in self._given_up:
+        patient = asked.query.timeout >= LEAST_LIMIT and asked.query.solver in QUICK_SOLVERS
+        if not patient or asked.key in self._given_up:
             return None
         started = time.monotonic()
         try:
@@ -124,6 +130,7 @@ def ask(query: Query, cache: Path | None) -> Solved:
 
 def replay(place: Place, models: Mapping[int, tuple[str, Model]]) -> dict[int, Replay | str]:
     """Replay models of obligations given by position; the key makes sure that it is still the same query."""
+    plant(place)
     found: dict[int, Replay | str] = {}
     for index, obligation in enumerate(_obligations(place)):
         if index in models:
@@ -138,7 +145,39 @@ def replay(place: Place, models: Mapping[int, tuple[str, Model]]) -> dict[int, R
 def exhaust(place: Place) -> Exhaustion:
     """Try every input."""
     assert place.owner.exhaust is not None
+    plant(place)
     return place.owner.exhaust()
+
+
+def hunt(place: Place) -> Exhaustion:
+    """Look for an input that breaks a claim's clause."""
+    claim = registry_at(place.source)[place.claim]
+    assert claim.hunt is not None
+    plant(place)
+    return claim.hunt()
+
+
+def plant(place: Place) -> None:
+    """Put a twin's bug in the place of the shipped code, in this process."""
+    if place.planted is not None:
+        name, bug = place.planted
+        twin = next(twin for twin in registry_at(place.source)[name].twins if twin.name == bug)
+        for function, code in twin.replaced.items():
+            function.__bare__ = _in_place_of(function, code)
+
+
+def _in_place_of(function: Any, code: Callable[..., Any]) -> Callable[..., Any]:
+    """The code of a bug; when it asks for the function's own, it gets what was shipped."""
+    shipped = contracts.bare(function)
+
+    def planted(*args: Any, **kwargs: Any) -> Any:
+        function.__bare__ = shipped
+        try:
+            return code(*args, **kwargs)
+        finally:
+            function.__bare__ = planted
+
+    return functools.wraps(shipped)(planted)
 
 
 def confirm(place: Place) -> Confirmation:
