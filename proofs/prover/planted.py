@@ -1,7 +1,7 @@
 """Bugs in the shipped code: every twin's change is made to it, and claims must turn red with a counterexample.
 
 A twin is refuted by a run of its own, made for it. Here its change stands in the place of the shipped function, and what
-runs is what `python -m proofs run` runs: the twin's claim and all claims about the functions changed, as they are.
+runs is what `python -m proofs run` runs: the claims about the functions changed, as they are, and the twin's own.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def plant_each(settings: Settings, pairs: Sequence[tuple[Claim, Twin]]) -> Itera
     for claim, twin in pairs:
         changed = {f"{function.__module__}.{function.__name__}" for function in twin.replaced}
         about = [other for other in registry if other.function in changed and _is_tried(other, claim)]
-        yield _planted(settings, claim, twin, [claim, *(other for other in about if other is not claim)])
+        yield _planted(settings, claim, twin, about if claim in about else [*about, claim])
 
 
 def _is_tried(other: Claim, claim: Claim) -> bool:

@@ -183,7 +183,8 @@ def _in_place_of(function: Any, code: Callable[..., Any]) -> Callable[..., Any]:
 def confirm(place: Place) -> Confirmation:
     """Let CrossHair follow every path."""
     assert place.owner.confirm is not None
-    return place.owner.confirm(place.cache)
+    plant(place)
+    return place.owner.confirm(None if place.planted else place.cache)
 
 
 def answered(asked: Asked, solved: Solved, cached: bool = False) -> Asked:
