@@ -155,13 +155,15 @@ def cosine_decay(done: Any) -> Any:
     return share((1.0 + cos(np.pi * done)) * 0.5)
 
 
-@ensure("SCHED-10", lambda result, done: _goes(result, done, (1, 0)) & _falls(result, done))
+@ensure("SCHED-10", lambda result, done: _falls(result, done))
+@ensure("SCHED-11", lambda result, done: _goes(result, done, (1, 0)))
 def power_decay(done: Any, power: Any) -> Any:
     """(1 - done)**power, from 1 to 0.
 
     Claims
         SCHED-10  exhaust  IEEE(float64)  done = k / n, all k <= n <= 64, power 1/2, 0.9, 1, 2, 3
-                  exactly 1 at 0, exactly 0 at 1, not increasing
+                  not increasing
+        SCHED-11  prove  IEEE(float64)  done = 0 and 1, all power > 0  exactly 1 at 0, exactly 0 at 1
     """
     return share(pow(1.0 - done, as_float64(power)))
 
@@ -173,7 +175,7 @@ def geometric(gamma: Any, count: Any) -> Any:
 
     Claims
         SCHED-12  prove  IEEE(float64)  all gamma, counts below 2**31  exactly 1 for count 0
-        SCHED-13  exhaust  IEEE(float64)  gamma 0.1, 1/2, 0.9, 0.99, 0.999, 1, every count until it is 0, at most 2**20
+        SCHED-13  exhaust  IEEE(float64)  gamma 0.1, 1/2, 0.9, 0.99, 1, every count until it is 0, at most 2**17
                   not increasing
     """
     return share(pow(as_float64(gamma), as_float64(count)))
