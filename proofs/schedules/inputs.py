@@ -47,6 +47,20 @@ def draw_ends(generator: random.Random) -> dict[str, Any]:
     return {"a": a, "b": b, "weight": np.float64(generator.randint(0, 10) / 10)}
 
 
+def draw_exact(inputs: Mapping[str, Input], generator: random.Random) -> dict[str, Any]:
+    """Settings with which nothing rounds but cos and pow: laws of real numbers hold in floats, unless there is a bug."""
+    numbers = {"lr": 1.0, "eta_min": 0.0, "power": generator.choice((1.0, 2.0))}
+    found: dict[str, Any] = {}
+    for name, kind in inputs.items():
+        if isinstance(kind, Fixed):
+            found[name] = kind.value
+        elif isinstance(kind, Steps):
+            found[name] = generator.randint(0, 9) if name == "step" else generator.choice((1, 2, 4, 8))
+        else:
+            found[name] = np.float64(numbers.get(name, generator.choice((0.0, 0.25, 0.5, 1.0))))
+    return found
+
+
 def draw(inputs: Mapping[str, Input], generator: random.Random) -> dict[str, Any]:
     """Settings that a rule accepts: few steps, rates and factors of few digits."""
     lr = generator.choice((0.0, 0.1, 0.5, 1.0, generator.random()))

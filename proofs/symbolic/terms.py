@@ -28,10 +28,14 @@ def products(term: z3.ExprRef) -> Iterator[z3.ExprRef]:
         if part.get_id() in seen:
             continue
         seen.add(part.get_id())
-        if z3.is_mul(part) and sum(not z3.is_rational_value(factor) for factor in part.children()) > 1:
+        if z3.is_mul(part) and sum(not _is_number(factor) for factor in part.children()) > 1:
             yield part
         else:
             pending += part.children()
+
+
+def _is_number(term: z3.ExprRef) -> bool:
+    return z3.is_rational_value(term) or z3.is_int_value(term)
 
 
 def conjuncts(fact: z3.BoolRef) -> list[z3.BoolRef]:
