@@ -35,21 +35,21 @@ def each_cycle() -> Iterator[dict[str, Any]]:
     return ({"step": step, "T_0": first, "T_mult": factor} for step, first, factor in every_one)
 
 
-def _by_logarithm(step: int, T_0: int, T_mult: int) -> tuple[int, int]:  # noqa: N803
+def _by_logarithm(step: int, T_0: int, T_mult: int) -> tuple[int, int]:
     if T_mult == 1:
         return step % T_0, T_0
     number = int(np.floor(np.log(step / T_0 * (T_mult - 1) + 1) / np.log(T_mult)))
     return step - T_0 * (T_mult**number - 1) // (T_mult - 1), T_0 * T_mult**number
 
 
-def _restarts_late(step: int, T_0: int, T_mult: int) -> tuple[int, int]:  # noqa: N803
+def _restarts_late(step: int, T_0: int, T_mult: int) -> tuple[int, int]:
     position, length = step, T_0
     while position > length:
         position, length = position - length, length * T_mult
     return position, length
 
 
-def _one_length(step: int, T_0: int, T_mult: int) -> tuple[int, int]:  # noqa: N803
+def _one_length(step: int, T_0: int, T_mult: int) -> tuple[int, int]:
     return step % T_0, T_0
 
 

@@ -125,7 +125,7 @@ def linear_twice(step: int, lr: Any, start_factor: Any, end_factor: Any, total_i
 
 @as_in(cosine)
 @ensure("SCHED-42", lambda result, eta_min: (result[1] - eta_min) * result[2] == (result[0] - eta_min) * result[3])
-def cosine_twice(step: int, lr: Any, T_max: int, eta_min: Any) -> tuple[Any, Any, Any, Any]:  # noqa: N803
+def cosine_twice(step: int, lr: Any, T_max: int, eta_min: Any) -> tuple[Any, Any, Any, Any]:
     """`cosine` at a step and at the next, and the weights of both.
 
     Claims
@@ -194,7 +194,7 @@ prove(
 )
 
 
-def _cosine_of_square(step: Any, lr: Any, T_max: Any, eta_min: Any) -> Any:  # noqa: N803
+def _cosine_of_square(step: Any, lr: Any, T_max: Any, eta_min: Any) -> Any:
     weight = cosine_decay(progress(step, T_max))
     return interpolate(as_float64(eta_min), as_float64(lr), weight * weight)
 

@@ -145,11 +145,11 @@ rule(
 )
 
 
-def _cosine_ahead(step: Any, lr: Any, T_max: Any, eta_min: Any) -> Any:  # noqa: N803
+def _cosine_ahead(step: Any, lr: Any, T_max: Any, eta_min: Any) -> Any:
     return bare(cosine)(step + 1, lr, T_max, eta_min)
 
 
-def _cosine_of_more(step: Any, lr: Any, T_max: Any, eta_min: Any) -> Any:  # noqa: N803
+def _cosine_of_more(step: Any, lr: Any, T_max: Any, eta_min: Any) -> Any:
     return bare(cosine)(step, lr, T_max + 1, eta_min)
 
 

@@ -20,12 +20,16 @@ def every(
     inputs: Callable[[], Iterable[Mapping[str, Any]]],
     bugs: Iterable[tuple[str, str, Callable[..., Any]]],
     theory: str = "IEEE(float64)",
+    planted_in: Callable[..., Any] | None = None,
 ) -> None:
-    """Register the claim that the clause holds on these inputs, and that it fails on one of them for each bug."""
+    """Register the claim that the clause holds on these inputs, and that it fails on one of them for each bug.
+
+    The bugs stand in the place of the function itself, or of one that it calls.
+    """
     run = Run(function, {}, IEEE(), clauses=(clause,))
 
     def hunt(bug: Callable[..., Any]) -> Callable[[], Exhaustion]:
-        return lambda: exhaust(dataclasses.replace(run, replaced={function: bug}), clause, inputs())
+        return lambda: exhaust(dataclasses.replace(run, replaced={planted_in or function: bug}), clause, inputs())
 
     exhaustive(
         clause,
