@@ -187,6 +187,7 @@ def _about(name: str, check: Callable[[Any], Any]) -> Callable[..., Any]:
         return check(arguments[name])
 
     clause.__signature__ = Signature([Parameter(name, Parameter.KEYWORD_ONLY)])  # type: ignore[attr-defined]
+    clause.__wrapped__ = check  # type: ignore[attr-defined]
     return clause
 
 
