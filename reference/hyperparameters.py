@@ -14,7 +14,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar
 import numpy as np
 
 from reference.contracts import require
-from reference.validation import ELEMENTARY_NAMES, is_elementary
+from reference.validation import ELEMENTARY_NAMES, as_float64, is_elementary
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -111,7 +111,7 @@ def count_error(name: str, x: Any) -> Exception:
 
 def is_between(x: Any, least: Any, most: Any) -> Any:
     """Whether x is a number from least to most, both included; NaN is not."""
-    return is_real(x) and (x >= least) & (x <= most)
+    return is_real(x) and (as_float64(least) <= as_float64(x)) & (as_float64(x) <= as_float64(most))
 
 
 def between_error(name: str, x: Any, least: Any, most: Any) -> Exception:
