@@ -238,14 +238,18 @@ def judge(run: Run, arguments: Mapping[str, Any], clause: str) -> Replay:
     return Replay(not broken, inputs, outputs, ", ".join(wanted), f"breaks {', '.join(broken)}" if broken else "")
 
 
-def search(run: Run, clause: str, tries: int = 20_000, seed: int = 0) -> Exhaustion:
-    """Look for an input on which the clause fails, among random ones: refutes a must-fail twin, proves nothing."""
+def search(runs: Sequence[Run], clause: str, tries: int = 20_000, seed: int = 0) -> Exhaustion:
+    """Look for an input on which the clause fails, among examples and random ones, one run after the other; proves nothing."""
     generator = random.Random(seed)
-    for count in range(1, tries + 1):
-        verdict = judge(run, run.random(generator), clause)
-        if verdict.confirmed:
-            return Exhaustion(count, verdict)
-    return Exhaustion(tries, None)
+    count = 0
+    for round_ in range(tries // len(runs)):
+        for run in runs:
+            count += 1
+            arguments = run.examples[round_] if round_ < len(run.examples) else run.random(generator)
+            verdict = judge(run, arguments, clause)
+            if verdict.confirmed:
+                return Exhaustion(count, verdict)
+    return Exhaustion(count, None)
 
 
 def exhaust(run: Run, clause: str, inputs: Iterable[Mapping[str, Any]]) -> Exhaustion:

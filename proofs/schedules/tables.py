@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from proofs.prover.claims import Exhaustion, Twin
-from proofs.prover.describe import exhaustive
+from proofs.prover.claims import CLAIMS, Claim, Exhaustion, Twin
+from proofs.prover.describe import location_of, statement_of
 from proofs.prover.obligations import exhaust
 from proofs.prover.symbolic_run import Run
 from proofs.symbolic.ieee import IEEE
@@ -24,19 +24,25 @@ def every(
 ) -> None:
     """Register the claim that the clause holds on these inputs, and that it fails on one of them for each bug.
 
-    The bugs stand in the place of the function itself, or of one that it calls.
+    The bugs stand in the place of the function itself, or of the one that the claim is about: whose course this is.
     """
     run = Run(function, {}, IEEE(), clauses=(clause,))
+    about = planted_in or function
 
     def hunt(bug: Callable[..., Any]) -> Callable[[], Exhaustion]:
-        return lambda: exhaust(dataclasses.replace(run, replaced={planted_in or function: bug}), clause, inputs())
+        return lambda: exhaust(dataclasses.replace(run, replaced={about: bug}), clause, inputs())
 
-    exhaustive(
-        clause,
-        function,
-        theory=theory,
-        bound=bound,
-        run=run,
-        inputs=inputs,
-        twins=[Twin(name, why, exhaust=hunt(bug)) for name, why, bug in bugs],
+    CLAIMS.register(
+        Claim(
+            id=clause,
+            row="schedules",
+            function=f"{about.__module__}.{about.__name__}",
+            statement=statement_of(function, clause),
+            verb="exhaust",
+            theory=theory,
+            bound=bound,
+            exhaust=lambda: exhaust(run, clause, inputs()),
+            twins=tuple(Twin(name, why, exhaust=hunt(bug)) for name, why, bug in bugs),
+            location=location_of(function, clause),
+        )
     )
