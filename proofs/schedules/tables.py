@@ -42,7 +42,7 @@ def every(
             theory=theory,
             bound=bound,
             exhaust=lambda: exhaust(run, clause, inputs()),
-            twins=tuple(Twin(name, why, exhaust=hunt(bug)) for name, why, bug in bugs),
+            twins=tuple(Twin(name, why, exhaust=hunt(bug), replaced={about: bug}) for name, why, bug in bugs),
             location=location_of(function, clause),
         )
     )
