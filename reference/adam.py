@@ -1,0 +1,460 @@
+"""Adam and AdamW: gradient descent by the mean of past gradients over the root of their mean square.
+
+The step is Algorithm 1 of the paper, epsilon outside the bias correction; the form with ε̂ of the paper's section 2 has a
+function of its own. Moments and arithmetic are float32, or float64 for float64 parameters; float16 and bfloat16 parameters
+have a float32 master copy in their state, of which they are the rounded image. Every function computes each element by
+itself. Non-finite gradients are no error: they go through as IEEE 754 says, and the claims name the range they speak of.
+
+Sources: Kingma & Ba, "Adam: A Method for Stochastic Optimization" (2015); Loshchilov & Hutter, "Decoupled Weight Decay
+Regularization" (2019); Reddi, Kale & Kumar, "On the Convergence of Adam and Beyond" (2018).
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from reference.contracts import ensure, require
+from reference.elementary import pow  # noqa: A004
+from reference.elementwise import in_blocks
+from reference.exactness import exact
+from reference.hyperparameters import (
+    are_averages,
+    are_in_place,
+    average_error,
+    averages_error,
+    count_error,
+    divisor_error,
+    flag_error,
+    gradient_error,
+    has_master,
+    image_error,
+    is_average,
+    is_count,
+    is_divisor,
+    is_flag,
+    is_gradient_of,
+    is_image,
+    is_not_negative,
+    is_parameter,
+    not_negative_error,
+    parameter_error,
+    parts_error,
+    working_dtype,
+)
+from reference.validation import as_float64
+
+Array = npt.NDArray[Any]
+Betas = tuple[Any, Any]
+
+
+@dataclass(frozen=True)
+class AdamState:
+    """What Adam keeps of one parameter: how many steps it made, and arrays of the parameter's shape.
+
+    ``max_exp_avg_sq`` is there for AMSGrad only, ``master`` for float16 and bfloat16 parameters only.
+    """
+
+    step: int
+    exp_avg: Any
+    exp_avg_sq: Any
+    max_exp_avg_sq: Any = None
+    master: Any = None
+
+
+class Stepped(NamedTuple):
+    """A parameter after a step, and its state."""
+
+    param: Any
+    state: AdamState
+
+
+class Moments(NamedTuple):
+    """The averages of a step; the largest second moment is ``None`` without AMSGrad."""
+
+    exp_avg: Any
+    exp_avg_sq: Any
+    max_exp_avg_sq: Any
+
+
+class Rates(NamedTuple):
+    """What all elements of a step share, in float64: what multiplies the change, and what makes its divisor."""
+
+    step_size: Any
+    root: Any
+    eps: Any
+
+
+class Elements(NamedTuple):
+    """Parameters and moments after a step."""
+
+    theta: Any
+    moments: Moments
+
+
+def _is_ordinary(*arrays: Array) -> Any:
+    """Where all are finite."""
+    ordinary: Any = np.bool_(True)
+    for array in arrays:
+        ordinary = ordinary & np.isfinite(array)
+    return ordinary
+
+
+def _unit(dtype: Any) -> Fraction:
+    return Fraction(float(np.finfo(dtype).eps)) / 2
+
+
+def _least(dtype: Any) -> Fraction:
+    return Fraction(float(np.finfo(dtype).smallest_subnormal))
+
+
+@require(lambda beta: is_average(beta), lambda beta: average_error("beta", beta))
+@ensure("ADAM-1", lambda result, exp_avg, grad: np.all(_is_bounded(result, exp_avg, grad)))
+def first_moment(exp_avg: Any, grad: Any, beta: Any) -> Any:
+    """The mean of past gradients, β m + (1 - β) g; 1 - β is taken in float64 and rounded once.
+
+    torch computes m + (1 - β)(g - m), which overflows where g - m does.
+
+    Claims
+        ADAM-1  prove  Rounded(float16, float32, float64)  elementwise, |m|, |g| <= largest / 2
+                |m'| <= (1 + 4 u) max(|m|, |g|), up to two of the least subnormal
+    """
+    return beta.astype(exp_avg.dtype) * exp_avg + (1 - beta).astype(exp_avg.dtype) * grad
+
+
+def _is_bounded(result: Any, exp_avg: Any, grad: Any) -> Any:
+    u, least = _unit(result.dtype), _least(result.dtype)
+    largest = exact(np.maximum(np.abs(exp_avg), np.abs(grad)))
+    within = exact(np.abs(result)) <= (1 + 4 * u) * largest + 2 * least
+    return ~_is_ordinary(exp_avg, grad) | within | (largest > _half_of_largest(result.dtype))
+
+
+def _half_of_largest(dtype: Any) -> Fraction:
+    return Fraction(float(np.finfo(dtype).max)) / 2
+
+
+@require(lambda beta: is_average(beta), lambda beta: average_error("beta", beta))
+@ensure(
+    "ADAM-2",
+    lambda result, exp_avg_sq, grad: np.all((result >= 0) | ~(_is_ordinary(exp_avg_sq, grad) & (exp_avg_sq >= 0))),
+)
+@ensure("ADAM-3", lambda result, exp_avg_sq, grad, beta: np.all(_is_accurate(result, exp_avg_sq, grad, beta)))
+def second_moment(exp_avg_sq: Any, grad: Any, beta: Any) -> Any:
+    """The mean of past squares, β v + ((1 - β) g) g: in this order it overflows only where the result does.
+
+    Claims
+        ADAM-2  prove  IEEE(float16, float32, float64)  elementwise, all finite  v >= 0 makes v' >= 0
+        ADAM-3  prove  Rounded(float16, float32, float64)  elementwise, β v + (1 - β) g² <= (1 - 16 u) largest
+                nothing overflows, and v' is within 4 u of β v + (1 - β) g², β and 1 - β rounded, up to 2 (1 + |g|) least subnormals
+    """
+    return beta.astype(exp_avg_sq.dtype) * exp_avg_sq + ((1 - beta).astype(exp_avg_sq.dtype) * grad) * grad
+
+
+def _mean_square(exp_avg_sq: Any, grad: Any, beta: Any) -> Any:
+    """What `second_moment` computes, without rounding but that of β and 1 - β."""
+    old, new = exact(beta.astype(exp_avg_sq.dtype)), exact((1 - beta).astype(exp_avg_sq.dtype))
+    return old * exact(exp_avg_sq) + new * exact(grad) ** 2
+
+
+def _most_mean_square(dtype: Any) -> Fraction:
+    """Up to here `second_moment` does not overflow."""
+    return Fraction(float(np.finfo(dtype).max)) * (1 - 16 * _unit(dtype))
+
+
+def _is_accurate(result: Any, exp_avg_sq: Any, grad: Any, beta: Any) -> Any:
+    u, least = _unit(result.dtype), _least(result.dtype)
+    true = _mean_square(exp_avg_sq, grad, beta)
+    slack = 4 * u * true + 2 * least * (1 + exact(np.abs(grad)))
+    spoken_of = _is_ordinary(exp_avg_sq, grad) & (exp_avg_sq >= 0) & (true <= _most_mean_square(result.dtype))
+    return ~spoken_of | ((exact(result) - true <= slack) & (true - exact(result) <= slack))
+
+
+@ensure("ADAM-4", lambda result, max_exp_avg_sq, exp_avg_sq: np.all(_is_maximum(result, max_exp_avg_sq, exp_avg_sq)))
+def largest_second_moment(max_exp_avg_sq: Any, exp_avg_sq: Any) -> Any:
+    """AMSGrad's largest second moment so far, before any bias correction, as in torch; NaN wins.
+
+    Claims
+        ADAM-4  prove  IEEE(float16, float32, float64)  elementwise  it never decreases, and is at least v'
+    """
+    return np.maximum(max_exp_avg_sq, exp_avg_sq)
+
+
+def _is_maximum(result: Any, max_exp_avg_sq: Any, exp_avg_sq: Any) -> Any:
+    largest = (
+        (result >= max_exp_avg_sq) & (result >= exp_avg_sq) & ((result == max_exp_avg_sq) | (result == exp_avg_sq))
+    )
+    return largest | np.isnan(max_exp_avg_sq) | np.isnan(exp_avg_sq)
+
+
+@require(lambda beta: is_average(beta), lambda beta: average_error("beta", beta))
+@require(lambda step: is_count(step) and step > 0, lambda step: count_error("step", step))
+@ensure("ADAM-5", lambda result: (result > 0) & (result <= 1))
+def bias_correction(beta: Any, step: int) -> Any:
+    """1 - βᵗ in float64: what a moving average that began at 0 has to be divided by.
+
+    Parameters: beta, float64; step, counted from 1. From 1 - βᵗ == 1 on (t = 356 for β = 0.9) nothing is corrected.
+
+    Claims
+        ADAM-5  exhaust  IEEE(float64)  β = 0.9, 0.99, 0.95, 0.999, t to saturation  in (0, 1]
+    """
+    return 1 - pow(beta, np.float64(step))
+
+
+@ensure("ADAM-6", lambda result, exp_avg_sq, eps: np.all((result >= eps.astype(result.dtype)) | ~(exp_avg_sq >= 0)))
+def denominator(exp_avg_sq: Any, root: Any, eps: Any) -> Any:
+    """√v / √(1 - β₂ᵗ) + ε, and so never √(v / (1 - β₂ᵗ)), whose argument can overflow.
+
+    Parameters: root, √(1 - β₂ᵗ), and eps, both float64, rounded to the dtype of v.
+
+    Claims
+        ADAM-6  prove  IEEE(float16, float32)  elementwise, 0 < root <= 1, eps > 0  at least ε
+    """
+    return np.sqrt(exp_avg_sq) / root.astype(exp_avg_sq.dtype) + eps.astype(exp_avg_sq.dtype)
+
+
+def change(exp_avg: Any, divisor: Any, step_size: Any) -> Any:
+    """What a step subtracts from a parameter: step_size · (m / divisor), step_size rounded to the dtype of m."""
+    return step_size.astype(exp_avg.dtype) * (exp_avg / divisor)
+
+
+def uphill(grad: Any, maximize: bool) -> Any:
+    """The gradient of what is minimized: -g where the function is to be maximized."""
+    return -grad if maximize else grad
+
+
+def coupled_decay(theta: Any, grad: Any, weight_decay: Any) -> Any:
+    """Adam's decay: the gradient of the loss plus ½ λ θ², that is g + λ θ. Without decay, g itself."""
+    return grad + weight_decay.astype(theta.dtype) * theta if weight_decay != 0 else grad
+
+
+def decoupled_decay(theta: Any, lr: Any, weight_decay: Any) -> Any:
+    """AdamW's decay: θ (1 - lr λ), the factor computed in float64 and rounded once. The moments know nothing of it."""
+    return theta * (1 - lr * weight_decay).astype(theta.dtype)
+
+
+def moved(theta: Any, grad: Any, moments: Moments, betas: Betas, rates: Rates) -> Elements:
+    """One step of every element.
+
+    m' = β₁ m + (1 - β₁) g
+    v' = β₂ v + (1 - β₂) g²
+    θ' = θ - step_size · m' / (√v' / root + ε),  with AMSGrad max(v_max, v') instead of v'
+    """
+    exp_avg = first_moment(moments.exp_avg, grad, betas[0])
+    exp_avg_sq = second_moment(moments.exp_avg_sq, grad, betas[1])
+    largest = moments.max_exp_avg_sq
+    if largest is not None:
+        largest = largest_second_moment(largest, exp_avg_sq)
+    divisor = denominator(exp_avg_sq if largest is None else largest, rates.root, rates.eps)
+    return Elements(
+        theta - change(exp_avg, divisor, rates.step_size),
+        Moments(exp_avg, exp_avg_sq, largest),
+    )
+
+
+def algorithm_1(lr: Any, betas: Betas, eps: Any, step: int) -> Rates:
+    """The paper's Algorithm 1: ε is added to the corrected root. lr / (1 - β₁ᵗ), √(1 - β₂ᵗ) and ε, in float64."""
+    return Rates(lr / bias_correction(betas[0], step), np.sqrt(bias_correction(betas[1], step)), eps)
+
+
+def epsilon_hat(lr: Any, betas: Betas, eps: Any, step: int) -> Rates:
+    """The order of the paper's section 2, end: ε̂ is added to the root before it is corrected, as TensorFlow does it.
+
+    lr √(1 - β₂ᵗ) / (1 - β₁ᵗ), 1 and ε̂. Algorithm 1 with ε is this with ε̂ = ε √(1 - β₂ᵗ).
+    """
+    root = np.sqrt(bias_correction(betas[1], step))
+    return Rates(lr * root / bias_correction(betas[0], step), np.float64(1), eps)
+
+
+def _parts(state: AdamState, param: Array, amsgrad: bool) -> dict[str, tuple[Any, bool]]:
+    """The arrays of a state, each with whether it must be there."""
+    return {
+        "exp_avg": (state.exp_avg, True),
+        "exp_avg_sq": (state.exp_avg_sq, True),
+        "max_exp_avg_sq": (state.max_exp_avg_sq, amsgrad),
+        "master": (state.master, has_master(param.dtype)),
+    }
+
+
+def _is_state_of(state: Any, param: Array, amsgrad: bool) -> bool:
+    known = isinstance(state, AdamState) and is_count(state.step)
+    return known and are_in_place(_parts(state, param, amsgrad), param)
+
+
+def _state_error(state: Any, param: Array, amsgrad: bool) -> Exception:
+    if not isinstance(state, AdamState):
+        return TypeError(f"state must be an AdamState, as adam_state makes it, got {type(state).__name__}")
+    if not is_count(state.step):
+        return count_error("state.step", state.step)
+    return parts_error("state", _parts(state, param, amsgrad), param)
+
+
+@require(lambda param: is_parameter(param), lambda param: parameter_error("param", param))
+@require(lambda amsgrad: is_flag(amsgrad), lambda amsgrad: flag_error("amsgrad", amsgrad))
+def adam_state(param: Array, *, amsgrad: bool = False) -> AdamState:
+    """The state of a parameter before its first step: no steps, moments of 0.
+
+    Parameters: param, float16, bfloat16, float32 or float64 array of any shape; amsgrad, whether the largest second
+    moment is kept.
+    """
+    dtype = working_dtype(param.dtype)
+    exp_avg, exp_avg_sq = np.zeros(param.shape, dtype), np.zeros(param.shape, dtype)
+    largest = np.zeros(param.shape, dtype) if amsgrad else None
+    return AdamState(0, exp_avg, exp_avg_sq, largest, param.astype(dtype) if has_master(param.dtype) else None)
+
+
+def _asks(function: Callable[..., Stepped]) -> Callable[..., Stepped]:
+    """What every step asks of its arguments."""
+    clauses = (
+        require(lambda param: is_parameter(param), lambda param: parameter_error("param", param)),
+        require(
+            lambda grad, param: is_gradient_of(grad, param), lambda grad, param: gradient_error("grad", grad, param)
+        ),
+        require(lambda amsgrad: is_flag(amsgrad), lambda amsgrad: flag_error("amsgrad", amsgrad)),
+        require(lambda maximize: is_flag(maximize), lambda maximize: flag_error("maximize", maximize)),
+        require(
+            lambda state, param, amsgrad: _is_state_of(state, param, amsgrad),
+            lambda state, param, amsgrad: _state_error(state, param, amsgrad),
+        ),
+        require(lambda param, state: is_image(param, state.master), lambda param: image_error("state.master", param)),
+        require(lambda lr: is_not_negative(lr), lambda lr: not_negative_error("lr", lr)),
+        require(lambda betas: are_averages(betas), lambda betas: averages_error("betas", betas)),
+        require(
+            lambda eps, param: is_divisor(eps, working_dtype(param.dtype)),
+            lambda eps, param: divisor_error("eps", eps, working_dtype(param.dtype)),
+        ),
+        require(
+            lambda weight_decay: is_not_negative(weight_decay),
+            lambda weight_decay: not_negative_error("weight_decay", weight_decay),
+        ),
+    )
+    return functools.reduce(lambda asking, clause: clause(asking), reversed(clauses), function)
+
+
+@_asks
+def adam_step(
+    param: Array,
+    grad: Array,
+    state: AdamState,
+    *,
+    lr: Any = 1e-3,
+    betas: Betas = (0.9, 0.999),
+    eps: Any = 1e-8,
+    weight_decay: Any = 0.0,
+    amsgrad: bool = False,
+    maximize: bool = False,
+) -> Stepped:
+    """One step of Adam, Algorithm 1 of Kingma & Ba, ε outside the bias correction.
+
+    t' = t + 1
+    g' = ±g + λ θ                                            minus where maximize
+    m' = β₁ m + (1 - β₁) g'
+    v' = β₂ v + (1 - β₂) g'²
+    θ' = θ - lr / (1 - β₁ᵗ') · m' / (√v' / √(1 - β₂ᵗ') + ε)    with amsgrad max(v_max, v') instead of v'
+
+    Names and defaults are those of `torch.optim.Adam`. The decay is part of the gradient, so the moments contain it: AdamW
+    is another function. torch takes an ε of 0; here that is an error, for g² underflows where g does not.
+
+    Parameters: param, float16, bfloat16, float32 or float64 array of any shape; grad, of its shape, and of its dtype or that
+    of the state; state, from `adam_state` or an earlier step; lr and weight_decay, finite numbers from 0 on; betas, two
+    numbers in [0, 1); eps, a number from the least normal of the state's dtype on. They are used in float64.
+    Returns: the new parameter and state. Nothing is written into.
+    Raises: TypeError or ValueError naming the argument at fault.
+    """
+    decay = as_float64(weight_decay)
+    return _stepped(
+        (param, grad, state),
+        (lr, betas, eps),
+        algorithm_1,
+        maximize,
+        lambda theta, g: (theta, coupled_decay(theta, g, decay)),
+    )
+
+
+@_asks
+def epsilon_hat_step(
+    param: Array,
+    grad: Array,
+    state: AdamState,
+    *,
+    lr: Any = 1e-3,
+    betas: Betas = (0.9, 0.999),
+    eps: Any = 1e-8,
+    weight_decay: Any = 0.0,
+    amsgrad: bool = False,
+    maximize: bool = False,
+) -> Stepped:
+    """One step of Adam in the other form: ``eps`` is the paper's ε̂, added to √v' before the bias correction.
+
+    θ' = θ - lr √(1 - β₂ᵗ') / (1 - β₁ᵗ') · m' / (√v' + ε̂)
+
+    At the first step with β₂ = 0.999 an ε̂ acts as an ε 31.6 times as large. All else is as in `adam_step`.
+    """
+    decay = as_float64(weight_decay)
+    return _stepped(
+        (param, grad, state),
+        (lr, betas, eps),
+        epsilon_hat,
+        maximize,
+        lambda theta, g: (theta, coupled_decay(theta, g, decay)),
+    )
+
+
+@_asks
+def adamw_step(
+    param: Array,
+    grad: Array,
+    state: AdamState,
+    *,
+    lr: Any = 1e-3,
+    betas: Betas = (0.9, 0.999),
+    eps: Any = 1e-8,
+    weight_decay: Any = 1e-2,
+    amsgrad: bool = False,
+    maximize: bool = False,
+) -> Stepped:
+    """One step of AdamW: as `adam_step`, but the decay shrinks the parameter itself, before the step, and no moment sees it.
+
+    θ' = θ (1 - lr λ) - lr / (1 - β₁ᵗ') · m' / (√v' / √(1 - β₂ᵗ') + ε)
+
+    Names, defaults and order are those of `torch.optim.AdamW`; in the paper, lr is split into α and a schedule η, and only
+    η multiplies λ.
+    """
+    rate, decay = as_float64(lr), as_float64(weight_decay)
+    return _stepped(
+        (param, grad, state),
+        (lr, betas, eps),
+        algorithm_1,
+        maximize,
+        lambda theta, g: (decoupled_decay(theta, rate, decay), g),
+    )
+
+
+def _stepped(
+    given: tuple[Array, Array, AdamState],
+    settings: tuple[Any, Betas, Any],
+    form: Callable[..., Rates],
+    maximize: bool,
+    decayed: Callable[[Any, Any], tuple[Any, Any]],
+) -> Stepped:
+    """A step in the working dtype, in blocks, the parameter rounded once from its master copy."""
+    param, grad, state = given
+    lr, betas, eps = as_float64(settings[0]), tuple(map(as_float64, settings[1])), as_float64(settings[2])
+    step = state.step + 1
+    rates = form(lr, betas, eps, step)
+
+    def block(param: Any, grad: Any, exp_avg: Any, exp_avg_sq: Any, largest: Any, master: Any) -> tuple[Any, ...]:
+        theta, g = decayed(
+            param if master is None else master, uphill(grad.astype(exp_avg.dtype, copy=False), maximize)
+        )
+        after = moved(theta, g, Moments(exp_avg, exp_avg_sq, largest), betas, rates)
+        return after.theta.astype(param.dtype, copy=False), *after.moments, None if master is None else after.theta
+
+    with np.errstate(all="ignore"):
+        after = in_blocks(block, param, grad, state.exp_avg, state.exp_avg_sq, state.max_exp_avg_sq, state.master)
+    return Stepped(after[0], AdamState(step, *after[1:]))
