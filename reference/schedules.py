@@ -159,8 +159,7 @@ def power_decay(done: Any, power: Any) -> Any:
     """(1 - done)**power, from 1 to 0.
 
     Claims
-        SCHED-10  exhaust  IEEE(float64)  done = k / n, all k <= n <= 64, power 1/2, 0.9, 1, 2, 3
-                  not increasing
+        SCHED-10  exhaust  IEEE(float64)  done = k / n, all k <= n <= 64, power 1/2, 0.9, 1, 2, 3  not increasing
         SCHED-11  prove  IEEE(float64)  done = 0 and 1, all power > 0  exactly 1 at 0, exactly 0 at 1
     """
     return share(pow(1.0 - done, as_float64(power)))
@@ -325,7 +324,7 @@ def cosine(step: int, lr: Any, T_max: int, eta_min: Any = 0.0) -> Any:
 def warm_restarts(step: int, lr: Any, T_0: int, T_mult: int = 1, eta_min: Any = 0.0) -> Any:
     """Cosine over cycles of T_0, T_0 T_mult, … steps, for ever: ``CosineAnnealingWarmRestarts``.
 
-    lr at step 0 and at each restart; the step before a restart is still above eta_min.
+    lr at step 0 and at each restart, where the cosine of the cycle before would have come to eta_min.
     """
     position, length = cycle(step, T_0, T_mult)
     return cosine(position, lr, length, eta_min)

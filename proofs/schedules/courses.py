@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,15 +13,18 @@ from proofs.schedules.tables import every
 from reference.contracts import bare, ensure
 from reference.schedules import (
     Schedule,
+    constant,
     cosine,
     cosine_with_warmup,
     exponential,
     linear,
     multi_step,
     one_cycle,
+    polynomial,
     sequential,
     step_decay,
     warm_restarts,
+    warmup_stable_decay,
 )
 
 LR = 0.3  # not of few digits in binary
@@ -318,3 +322,65 @@ every(
     ],
     planted_in=sequential,
 )
+
+# ---- what is left out ---------------------------------------------------------------------------------------------------
+
+
+@ensure("SCHED-56", lambda result: np.array_equal(*result))
+def with_and_without(
+    rule: Callable[..., Any], given: Mapping[str, Any], defaults: Mapping[str, Any]
+) -> tuple[Any, Any]:
+    """The course of a rule without the settings that have defaults, and with these.
+
+    Claims
+        SCHED-56  exhaust  IEEE(float64)  steps < 40
+                  settings that are left out are those of torch, or of transformers where the rule is theirs
+    """
+    return course(rule, 40, **given), course(rule, 40, **given, **defaults)
+
+
+PHASES = {"lr": LR, "num_warmup_steps": 3, "num_stable_steps": 4, "num_decay_steps": 9}
+ONE_CYCLE = {
+    "pct_start": 0.3,
+    "anneal_strategy": "cos",
+    "div_factor": 25.0,
+    "final_div_factor": 1e4,
+    "three_phase": False,
+}
+DEFAULTS: dict[Callable[..., Any], tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {  # and one wrong
+    constant: ({"lr": LR}, {"factor": 1 / 3, "total_iters": 5}, {"factor": 0.1}),
+    linear: ({"lr": LR}, {"start_factor": 1 / 3, "end_factor": 1.0, "total_iters": 5}, {"start_factor": 0.1}),
+    step_decay: ({"lr": LR, "step_size": 7}, {"gamma": 0.1}, {"gamma": 0.5}),
+    multi_step: ({"lr": LR, "milestones": [3, 9]}, {"gamma": 0.1}, {"gamma": 0.5}),
+    cosine: ({"lr": LR, "T_max": 20}, {"eta_min": 0.0}, {"eta_min": 0.01}),
+    warm_restarts: ({"lr": LR, "T_0": 6}, {"T_mult": 1, "eta_min": 0.0}, {"T_mult": 2}),
+    polynomial: ({"lr": LR}, {"total_iters": 5, "power": 1.0}, {"power": 2.0}),
+    one_cycle: ({"max_lr": LR, "total_steps": 30}, ONE_CYCLE, {"pct_start": 0.25}),
+    warmup_stable_decay: (PHASES, {"decay_type": "cosine", "eta_min": 0.0}, {"decay_type": "1-sqrt"}),
+    cosine_with_warmup: (
+        {"lr": LR, "num_warmup_steps": 3, "num_training_steps": 20},
+        {"eta_min": 0.0},
+        {"eta_min": 0.01},
+    ),
+}
+
+
+def _other_default(rule: Callable[..., Any], wrong: Mapping[str, Any]) -> Callable[..., Any]:
+    return lambda *settings, **named: bare(rule)(*settings, **{**wrong, **named})
+
+
+def _setting_of(rule: Callable[..., Any]) -> Iterator[dict[str, Any]]:
+    given, defaults, _ = DEFAULTS[rule]
+    yield {"rule": rule, "given": given, "defaults": defaults}
+
+
+for _rule, (_, _, _wrong) in DEFAULTS.items():
+    every(
+        "SCHED-56",
+        with_and_without,
+        "steps < 40",
+        functools.partial(_setting_of, _rule),
+        [("other", "has another default", _other_default(_rule, _wrong))],
+        planted_in=_rule,
+        variant=_rule.__name__,
+    )

@@ -21,6 +21,7 @@ def every(
     bugs: Iterable[tuple[str, str, Callable[..., Any]]],
     theory: str = "IEEE(float64)",
     planted_in: Callable[..., Any] | None = None,
+    variant: str = "",
 ) -> None:
     """Register the claim that the clause holds on these inputs, and that it fails on one of them for each bug.
 
@@ -34,7 +35,7 @@ def every(
 
     CLAIMS.register(
         Claim(
-            id=clause,
+            id=f"{clause}.{variant}" if variant else clause,
             row="schedules",
             function=f"{about.__module__}.{about.__name__}",
             statement=statement_of(function, clause),
