@@ -148,7 +148,9 @@ def exhausted(clause: str, function: Callable[..., Any], bugs: Iterable[tuple[st
             bound="β = 0.9, 0.95, 0.98, 0.99, 0.999, t <= 40,000",
             exhaust=functools.partial(every_step, function, clause, {}, **others),
             twins=tuple(
-                Twin(name, why, exhaust=functools.partial(every_step, function, clause, {bias_correction: bug}, **others))
+                Twin(
+                    name, why, exhaust=functools.partial(every_step, function, clause, {bias_correction: bug}, **others)
+                )
                 for name, why, bug in bugs
             ),
             location=location_of(function, clause),

@@ -64,7 +64,9 @@ def cut_first_moment(path: Path, arguments: dict[str, Any]) -> None:
         cut_product(path, weight, x)
         w, size = term(weight), magnitude(term(x))
         path.prove("its bound", w * size <= w * larger, using=[path.prove("a weight", w >= 0)])
-    path.prove("both bounds", b * larger + r * larger <= most * larger, using=[path.prove("the weights", b + r <= most)])
+    path.prove(
+        "both bounds", b * larger + r * larger <= most * larger, using=[path.prove("the weights", b + r <= most)]
+    )
 
 
 def cut_second_moment(path: Path, arguments: dict[str, Any]) -> None:

@@ -59,7 +59,9 @@ def _are_finite(exp_avg_sq: Any, grad: Any) -> Any:
 
 for dtype in FLOATS:
     name = np.dtype(dtype).name
-    squares = Run(second_moment, {"exp_avg_sq": one(dtype), "grad": one(dtype), "beta": BETA}, IEEE(), domain=_are_finite)
+    squares = Run(
+        second_moment, {"exp_avg_sq": one(dtype), "grad": one(dtype), "beta": BETA}, IEEE(), domain=_are_finite
+    )
     prove(
         "ADAM-2",
         second_moment,
@@ -166,6 +168,8 @@ for dtype in FLOATS:
         assumes=["ROUNDING"],
         runs=functools.partial(list, [("", square)]),
         twins=[
-            sampled_twin("square first", "takes g² before 1 - β", overflowing, "ADAM-3", {second_moment: _squared_first})
+            sampled_twin(
+                "square first", "takes g² before 1 - β", overflowing, "ADAM-3", {second_moment: _squared_first}
+            )
         ],
     )
