@@ -116,6 +116,7 @@ def _least(dtype: Any) -> Fraction:
 
 @require(lambda beta: is_average(beta), lambda beta: average_error("beta", beta))
 @ensure("ADAM-1", lambda result, exp_avg, grad: np.all(_is_bounded(result, exp_avg, grad)))
+@ensure("ADAM-7", lambda result, exp_avg, grad, beta: np.all(_is_mean(result, exp_avg, grad, beta)))
 def first_moment(exp_avg: Any, grad: Any, beta: Any) -> Any:
     """The mean of past gradients, β m + (1 - β) g; 1 - β is taken in float64 and rounded once.
 
@@ -124,6 +125,8 @@ def first_moment(exp_avg: Any, grad: Any, beta: Any) -> Any:
     Claims
         ADAM-1  prove  Rounded(float16, float32, float64)  elementwise, |m|, |g| <= largest / 2
                 |m'| <= (1 + 4 u) max(|m|, |g|), up to two of the least subnormal
+        ADAM-7  prove  Rounded(float16, float32, float64)  elementwise, |m|, |g| <= largest / 2
+                m' is within 3 u (β |m| + (1 - β) |g|) of β m + (1 - β) g, β and 1 - β rounded, up to two least subnormals
     """
     return beta.astype(exp_avg.dtype) * exp_avg + (1 - beta).astype(exp_avg.dtype) * grad
 
@@ -133,6 +136,17 @@ def _is_bounded(result: Any, exp_avg: Any, grad: Any) -> Any:
     largest = exact(np.maximum(np.abs(exp_avg), np.abs(grad)))
     within = exact(np.abs(result)) <= (1 + 4 * u) * largest + 2 * least
     return ~_is_ordinary(exp_avg, grad) | within | (largest > _half_of_largest(result.dtype))
+
+
+def _is_mean(result: Any, exp_avg: Any, grad: Any, beta: Any) -> Any:
+    u, least = _unit(result.dtype), _least(result.dtype)
+    old, new = exact(beta.astype(result.dtype)), exact((1 - beta).astype(result.dtype))
+    error = exact(result) - (old * exact(exp_avg) + new * exact(grad))
+    slack = 3 * u * (old * exact(np.abs(exp_avg)) + new * exact(np.abs(grad))) + 2 * least
+    spoken_of = _is_ordinary(exp_avg, grad) & (
+        exact(np.maximum(np.abs(exp_avg), np.abs(grad))) <= _half_of_largest(result.dtype)
+    )
+    return ~spoken_of | ((error <= slack) & (-error <= slack))
 
 
 def _half_of_largest(dtype: Any) -> Fraction:

@@ -1,5 +1,5 @@
 """Proofs for `reference.adam`."""
 
-from proofs.adam import corrections, decay, first_step, forms, later_steps, laws, pieces, quadratic
+from proofs.adam import corrections, decay, exhaustive, first_step, forms, later_steps, laws, pieces, quadratic, ranges
 
-__all__ = ["corrections", "decay", "first_step", "forms", "later_steps", "laws", "pieces", "quadratic"]
+__all__ = ["corrections", "decay", "exhaustive", "first_step", "forms", "later_steps", "laws", "pieces", "quadratic", "ranges"]

@@ -22,6 +22,7 @@ from reference.adam import (
     largest_second_moment,
     second_moment,
 )
+from reference.contracts import bare
 
 FLOATS = (np.float16, np.float32, np.float64)
 NUMBER = Array(np.float64)
@@ -110,6 +111,10 @@ def _unscaled(exp_avg: Any, grad: Any, beta: Any) -> Any:
     return beta.astype(exp_avg.dtype) * exp_avg + grad
 
 
+def _swapped(exp_avg: Any, grad: Any, beta: Any) -> Any:
+    return bare(first_moment)(grad, exp_avg, beta)
+
+
 def _squared_first(exp_avg_sq: Any, grad: Any, beta: Any) -> Any:
     return beta.astype(exp_avg_sq.dtype) * exp_avg_sq + (1 - beta).astype(exp_avg_sq.dtype) * (grad * grad)
 
@@ -149,6 +154,7 @@ for dtype in FLOATS:
         assumes=["ROUNDING"],
         runs=functools.partial(list, [("", average)]),
         twins=[sampled_twin("unscaled", "forgets 1 - β", average, "ADAM-1", {first_moment: _unscaled})],
+        also={"ADAM-7": [sampled_twin("squared", "takes β for 1 - β", average, "ADAM-7", {first_moment: _swapped})]},
     )
     square = Run(
         second_moment,
