@@ -1,5 +1,29 @@
 """Proofs for `reference.adam`."""
 
-from proofs.adam import corrections, decay, exhaustive, first_step, forms, later_steps, laws, pieces, quadratic, ranges
+from proofs.adam import (
+    corrections,
+    decay,
+    exhaustive,
+    first_step,
+    forms,
+    later_steps,
+    laws,
+    pieces,
+    quadratic,
+    ranges,
+    refuted,
+)
 
-__all__ = ["corrections", "decay", "exhaustive", "first_step", "forms", "later_steps", "laws", "pieces", "quadratic", "ranges"]
+__all__ = [
+    "corrections",
+    "decay",
+    "exhaustive",
+    "first_step",
+    "forms",
+    "later_steps",
+    "laws",
+    "pieces",
+    "quadratic",
+    "ranges",
+    "refuted",
+]

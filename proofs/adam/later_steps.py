@@ -78,7 +78,10 @@ def most_ratio(beta1: Any, beta2: Any) -> Any:
     lambda ratio: ValueError(f"m² must be at most {ratio} v"),
 )
 @require(lambda ratio: ratio >= 0, lambda ratio: ValueError(f"ratio must not be negative, got {ratio}"))
-@ensure("ADAM-61", lambda result, step_size, root, ratio: np.all(result * result <= (step_size * root) * (step_size * root) * ratio))
+@ensure(
+    "ADAM-61",
+    lambda result, step_size, root, ratio: np.all(result * result <= (step_size * root) * (step_size * root) * ratio),
+)
 def change_of(exp_avg: Any, exp_avg_sq: Any, ratio: Any, step_size: Any, root: Any, eps: Any) -> Any:
     """What a step subtracts where m² <= C v.
 

@@ -25,9 +25,7 @@ STATES = (np.float32, np.float64)
 def _is_within(exp_avg: Any, exp_avg_sq: Any, limit: Any) -> Any:
     """|m| <= 2 G and 0 <= v <= 2 G²."""
     bound = exact(limit)
-    return np.all(
-        (exact(np.abs(exp_avg)) <= 2 * bound) & (exp_avg_sq >= 0) & (exact(exp_avg_sq) <= 2 * bound * bound)
-    )
+    return np.all((exact(np.abs(exp_avg)) <= 2 * bound) & (exp_avg_sq >= 0) & (exact(exp_avg_sq) <= 2 * bound * bound))
 
 
 @require(
