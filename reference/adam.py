@@ -232,9 +232,29 @@ def denominator(exp_avg_sq: Any, root: Any, eps: Any) -> Any:
     return np.sqrt(exp_avg_sq) / root.astype(exp_avg_sq.dtype) + eps.astype(exp_avg_sq.dtype)
 
 
+@ensure("ADAM-9", lambda result, exp_avg, divisor, step_size: np.all(_has_sign(result, exp_avg, divisor, step_size)))
 def change(exp_avg: Any, divisor: Any, step_size: Any) -> Any:
-    """What a step subtracts from a parameter: step_size · (m / divisor), step_size rounded to the dtype of m."""
+    """What a step subtracts from a parameter: step_size · (m / divisor), step_size rounded to the dtype of m.
+
+    Claims
+        ADAM-9  prove  IEEE(float16, float32, float64)  elementwise, divisor > 0, step_size >= 0  0, NaN or of the sign of m
+    """
     return step_size.astype(exp_avg.dtype) * (exp_avg / divisor)
+
+
+def _has_sign(result: Any, exp_avg: Any, divisor: Any, step_size: Any) -> Any:
+    same = ((exp_avg >= 0) | (result <= 0)) & ((exp_avg <= 0) | (result >= 0))
+    return same | np.isnan(result) | ~(divisor > 0) | ~(step_size >= 0)
+
+
+@ensure("ADAM-8", lambda result, step: result > step)
+def next_step(step: int) -> int:
+    """The count of a step more, a Python int: in bfloat16 it would stay at 256 for ever.
+
+    Claims
+        ADAM-8  prove  Real  every whole number  it strictly increases
+    """
+    return step + 1
 
 
 def uphill(grad: Any, maximize: bool) -> Any:
@@ -459,7 +479,7 @@ def _stepped(
     """A step in the working dtype, in blocks, the parameter rounded once from its master copy."""
     param, grad, state = given
     lr, betas, eps = as_float64(settings[0]), tuple(map(as_float64, settings[1])), as_float64(settings[2])
-    step = state.step + 1
+    step = next_step(state.step)
     rates = form(lr, betas, eps, step)
 
     def block(param: Any, grad: Any, exp_avg: Any, exp_avg_sq: Any, largest: Any, master: Any) -> tuple[Any, ...]:

@@ -6,20 +6,24 @@ import functools
 import random
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 
 from proofs.adam.cuts import cut_first_moment, cut_second_moment
 from proofs.prover.describe import prove, sampled_twin, twin
 from proofs.prover.symbolic_run import Run
 from proofs.symbolic.ieee import IEEE
-from proofs.symbolic.inputs import Array
+from proofs.symbolic.inputs import Array, Integer
+from proofs.symbolic.real import Real
 from proofs.symbolic.rounded import Rounded
 from reference.adam import (
     _mean_square,
     _most_mean_square,
+    change,
     denominator,
     first_moment,
     largest_second_moment,
+    next_step,
     second_moment,
 )
 from reference.contracts import bare
@@ -103,6 +107,42 @@ for dtype in FLOATS:
             twin("scaled", "corrects ε too", divisor, "ADAM-6", {denominator: _epsilon_times_root}),
         ],
     )
+
+def _of_magnitudes(exp_avg: Any, divisor: Any, step_size: Any) -> Any:
+    return step_size.astype(exp_avg.dtype) * (np.abs(exp_avg) / divisor)
+
+
+def _in_bfloat16(step: Any) -> Any:
+    return int(ml_dtypes.bfloat16(step) + ml_dtypes.bfloat16(1))
+
+
+for dtype in FLOATS:
+    name = np.dtype(dtype).name
+    changing = Run(
+        change,
+        {"exp_avg": one(dtype), "divisor": one(dtype), "step_size": NUMBER},
+        IEEE(),
+        domain=lambda divisor, step_size: np.all(divisor > 0) & (step_size >= 0),
+    )
+    prove(
+        "ADAM-9",
+        change,
+        variant=name,
+        theory=f"IEEE({name})",
+        bound="elementwise, divisor > 0, step_size >= 0",
+        runs=functools.partial(list, [("", changing)]),
+        twins=[twin("magnitude", "takes |m|", changing, "ADAM-9", {change: _of_magnitudes})],
+    )
+
+counting = Run(next_step, {"step": Integer()}, Real(), draw=lambda generator: {"step": 2 ** generator.randint(0, 9)})
+prove(
+    "ADAM-8",
+    next_step,
+    theory="Real",
+    bound="every whole number",
+    runs=lambda: [("", counting)],
+    twins=[sampled_twin("bfloat16", "counts in bfloat16", counting, "ADAM-8", {next_step: _in_bfloat16})],
+)
 
 # ---- how far rounding takes them ------------------------------------------------------------------------------------
 
