@@ -108,6 +108,7 @@ for dtype in FLOATS:
         ],
     )
 
+
 def _of_magnitudes(exp_avg: Any, divisor: Any, step_size: Any) -> Any:
     return step_size.astype(exp_avg.dtype) * (np.abs(exp_avg) / divisor)
 
