@@ -13,6 +13,7 @@ from proofs.adam import (
     quadratic,
     ranges,
     refuted,
+    whole,
 )
 
 __all__ = [
@@ -28,4 +29,5 @@ __all__ = [
     "quadratic",
     "ranges",
     "refuted",
+    "whole",
 ]

@@ -15,7 +15,7 @@ from proofs.prover.symbolic_run import Run
 from proofs.symbolic.inputs import Array
 from proofs.symbolic.real import Real
 from reference.adam import Moments, change, denominator, first_moment, second_moment
-from reference.contracts import bare, ensure, require
+from reference.contracts import ensure, require
 
 NUMBER = Array(np.float64)
 ONE = Array(np.float64, (1,))
@@ -63,7 +63,7 @@ def ratio_in_range(ratio: Any, beta1: Any, beta2: Any) -> Any:
 
     Claims
         ADAM-62  prove  Real  β₁ in [0, 1), β₁² < β₂ < 1, inductive
-                 C stays at most (1 - β₁)² / ((1 - β₂) (1 - β₁² / β₂)): 52.9 for the default β, so |Δθ| <= 7.28 lr √(1 - β₂ᵗ) / (1 - β₁ᵗ)
+                 C stays at most (1 - β₁)² / ((1 - β₂) (1 - β₁² / β₂)): 52.9 for the default β
     """
     return next_ratio(ratio, beta1, beta2)
 

@@ -17,8 +17,6 @@ from proofs.symbolic.inputs import Array, Integer
 from proofs.symbolic.real import Real
 from proofs.symbolic.rounded import Rounded
 from reference.adam import (
-    _mean_square,
-    _most_mean_square,
     change,
     denominator,
     first_moment,
@@ -26,7 +24,9 @@ from reference.adam import (
     next_step,
     second_moment,
 )
+from reference.adam_clauses import mean_square, most_mean_square
 from reference.contracts import bare
+from reference.exactness import exact
 
 FLOATS = (np.float16, np.float32, np.float64)
 NUMBER = Array(np.float64)
@@ -165,8 +165,8 @@ def _are_below(half: float, exp_avg: Any, grad: Any) -> Any:
 
 
 def _is_below(exp_avg_sq: Any, grad: Any, beta: Any) -> Any:
-    true = _mean_square(exp_avg_sq, grad, beta)
-    return np.all((exp_avg_sq >= 0) & (true <= _most_mean_square(exp_avg_sq.dtype)))
+    true = mean_square(exact(exp_avg_sq), exact(grad), beta, grad.dtype)
+    return np.all((exp_avg_sq >= 0) & (true <= most_mean_square(grad.dtype)))
 
 
 def _square_overflows(dtype: Any, generator: random.Random) -> dict[str, Any]:
