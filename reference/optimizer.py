@@ -9,13 +9,22 @@ from __future__ import annotations
 import contextlib
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from reference.contracts import ensure, preconditions, require
-from reference.hyperparameters import has_master, is_parameter, parameter_error, working_dtype
+from reference.hyperparameters import (
+    are_in_place,
+    count_error,
+    has_master,
+    is_count,
+    is_parameter,
+    parameter_error,
+    parts_error,
+    working_dtype,
+)
 
 Settings = dict[str, Any]
 Group = dict[str, Any]
@@ -45,6 +54,33 @@ def _rounds_to(master: Any, param: Any) -> Any:
     image = master.astype(param.dtype)
     same = (image == param) & (np.signbit(image) == np.signbit(param))
     return np.all(same | (np.isnan(image) & np.isnan(param)))
+
+
+def is_state_of(state: Any, kind: type[Any], param: Any) -> bool:
+    """Whether this is a state of a kind, its count a count, its arrays in the parameter's shape and the working dtype.
+
+    An array with the default ``None`` may be missing; a master copy is there if and only if the parameter needs one.
+    """
+    return isinstance(state, kind) and is_count(state.step) and are_in_place(_parts(state, param), param)
+
+
+def state_error(state: Any, kind: type[Any], param: Any, maker: str) -> Exception:
+    """Says what is given instead of such a state, which the function ``maker`` makes."""
+    if not isinstance(state, kind):
+        return TypeError(f"state must be of the type {kind.__name__}, as {maker} makes it, got {type(state).__name__}")
+    if not is_count(state.step):
+        return count_error("state.step", state.step)
+    return parts_error("state", _parts(state, param), param)
+
+
+def _parts(state: Any, param: Any) -> dict[str, tuple[Any, bool]]:
+    """The arrays of a state, each with whether it must be there."""
+    parts = {}
+    for field in fields(state)[1:]:
+        array = getattr(state, field.name)
+        wanted = has_master(param.dtype) if field.name == "master" else field.default is MISSING or array is not None
+        parts[field.name] = (array, wanted)
+    return parts
 
 
 def working_copy(param: Any, master: Any) -> Any:

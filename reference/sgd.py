@@ -21,15 +21,11 @@ import numpy.typing as npt
 from reference.contracts import ensure, require
 from reference.exactness import exact
 from reference.hyperparameters import (
-    are_in_place,
     average_error,
-    count_error,
     flag_error,
     gradient_error,
-    has_master,
     image_error,
     is_average,
-    is_count,
     is_flag,
     is_gradient_of,
     is_image,
@@ -37,9 +33,16 @@ from reference.hyperparameters import (
     is_parameter,
     not_negative_error,
     parameter_error,
-    parts_error,
 )
-from reference.optimizer import Optimizer, Stepped, master_copy, stepped, working_copy
+from reference.optimizer import (
+    Optimizer,
+    Stepped,
+    is_state_of,
+    master_copy,
+    state_error,
+    stepped,
+    working_copy,
+)
 from reference.validation import as_float64
 
 Array = npt.NDArray[Any]
@@ -114,26 +117,6 @@ def direction(momentum_buffer: Any, grad: Any, momentum: Any, nesterov: bool) ->
     return plus(grad, momentum_buffer, momentum) if nesterov else momentum_buffer
 
 
-def _parts(state: SGDState, param: Array) -> dict[str, tuple[Any, bool]]:
-    """The arrays of a state, each with whether it must be there."""
-    return {
-        "momentum_buffer": (state.momentum_buffer, state.momentum_buffer is not None),
-        "master": (state.master, has_master(param.dtype)),
-    }
-
-
-def _is_state_of(state: Any, param: Array) -> bool:
-    return isinstance(state, SGDState) and is_count(state.step) and are_in_place(_parts(state, param), param)
-
-
-def _state_error(state: Any, param: Array) -> Exception:
-    if not isinstance(state, SGDState):
-        return TypeError(f"state must be an SGDState, as sgd_state makes it, got {type(state).__name__}")
-    if not is_count(state.step):
-        return count_error("state.step", state.step)
-    return parts_error("state", _parts(state, param), param)
-
-
 def _can_look_ahead(nesterov: bool, momentum: Any, dampening: Any) -> Any:
     return not nesterov or ((momentum > 0) & (dampening == 0))
 
@@ -155,7 +138,10 @@ def sgd_state(param: Array) -> SGDState:
 
 @require(lambda param: is_parameter(param), lambda param: parameter_error("param", param))
 @require(lambda grad, param: is_gradient_of(grad, param), lambda grad, param: gradient_error("grad", grad, param))
-@require(lambda state, param: _is_state_of(state, param), lambda state, param: _state_error(state, param))
+@require(
+    lambda state, param: is_state_of(state, SGDState, param),
+    lambda state, param: state_error(state, SGDState, param, "sgd_state"),
+)
 @require(lambda param, state: is_image(param, state.master), lambda param: image_error("state.master", param))
 @require(lambda lr: is_not_negative(lr), lambda lr: not_negative_error("lr", lr))
 @require(lambda momentum: is_average(momentum), lambda momentum: average_error("momentum", momentum))
