@@ -66,20 +66,19 @@ def plus(x: Any, y: Any, factor: Any) -> Any:
     """x + factor · y, the factor a float64 scalar rounded to the dtype of x; three roundings, none fused.
 
     Claims
-        SGD-1  prove  Rounded(float16, float32, float64)  elementwise, |x|, |factor|, |factor y|, |y| <= largest / 4
-               within 3 u |factor y| + u |x + factor y| and two (1 + |y|) least subnormals of the exact x + factor y
+        SGD-1  prove  Rounded(float16, float32, float64)  elementwise, |x|, |factor|, |factor y| <= largest / 4
+               within u |x + factor y| + 2 u |factor y| and one least subnormal of x + factor y, the factor rounded
     """
     return x + factor.astype(x.dtype) * y
 
 
 def _is_sum(result: Any, x: Any, y: Any, factor: Any) -> Any:
     unit, least, quarter = _unit(x.dtype), _least(x.dtype), _quarter(x.dtype)
-    term = exact(factor) * exact(y)
+    term = exact(factor.astype(x.dtype)) * exact(y)
     true = exact(x) + term
-    slack = 3 * unit * np.abs(term) + unit * np.abs(true) + 2 * least * (1 + exact(np.abs(y)))
-    spoken_of = np.isfinite(x) & np.isfinite(y) & np.isfinite(factor)
-    for part in (exact(x), exact(y), exact(factor), term):
-        spoken_of = spoken_of & (np.abs(part) <= quarter)
+    slack = unit * np.abs(true) + 2 * unit * np.abs(term) + least
+    spoken_of = np.isfinite(x) & np.isfinite(y) & np.isfinite(factor.astype(x.dtype))
+    spoken_of = spoken_of & (np.abs(exact(x)) <= quarter) & (np.abs(term) <= quarter)
     return ~spoken_of | ((exact(result) - true <= slack) & (true - exact(result) <= slack))
 
 
