@@ -45,15 +45,14 @@ def planted(bug: str) -> Callable[..., Stepped]:
             if bug == "rate in the buffer":
                 g = lr.astype(g.dtype) * g
             fresh = g if bug == "dampening forgotten" else (1 - dampening).astype(g.dtype) * g
-            if buffer is None:  # noqa: SIM108
+            if buffer is None:
                 buffer = fresh if bug == "dampened at first" else g
             else:
-                buffer = momentum.astype(g.dtype) * buffer + fresh
+                buffer = fresh + (buffer if bug == "momentum forgotten" else momentum.astype(g.dtype) * buffer)
             u = buffer
             if nesterov:
                 u = plus(g, old if bug == "old buffer" and old is not None else buffer, momentum)
-        if bug == "unit direction":
-            u = u / abs(u)
+        u = {"unit direction": lambda: u / abs(u), "twice": lambda: 2 * u, "half": lambda: u / 4}.get(bug, lambda: u)()
         if bug == "rate in the buffer" and momentum != 0:
             return stepped(param, theta - u, SGDState, state.step + 1, buffer)
         after = stepped(param, theta + u * lr.astype(u.dtype) if bug == "uphill" else plus(theta, u, -lr), SGDState, 0)
