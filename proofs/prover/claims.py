@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-ROWS = ("reductions", "clipping", "elementary", "optimizer", "sgd", "rmsprop", "lion")
+ROWS = ("reductions", "clipping", "elementary", "adam", "optimizer", "sgd", "rmsprop", "lion")
 VERBS = ("prove", "exhaust", "refute")
 Model = Mapping[str, str]
 State = Literal["CONFIRMED", "NOT_CONFIRMED", "REFUTED", "UNMET_PRECONDITION", "ERROR"]
