@@ -81,7 +81,8 @@ def variance(square_avg: Any, grad_avg: Any) -> Any:
         RMS-2  prove  Rounded(float16, float32, float64)  elementwise, v >= 0, v and ḡ² <= largest / 4
                within 2 u (v + ḡ²) and one least subnormal of max(v - ḡ², 0)
     """
-    return np.maximum(square_avg - grad_avg * grad_avg, square_avg.dtype.type(0))
+    spread = square_avg - grad_avg * grad_avg
+    return np.where(spread < 0, square_avg.dtype.type(0), spread)
 
 
 def _are_ordinary(square_avg: Any, grad_avg: Any) -> Any:
