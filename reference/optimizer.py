@@ -43,7 +43,8 @@ def master_copy(param: Any) -> Any:
     """What a state keeps of a float16 or bfloat16 parameter, to be stepped in its place: its float32; of others, ``None``.
 
     Claims
-        OPT-1  exhaust  IEEE(float16, bfloat16)  elementwise, all values, NaN included  rounded to the parameter's dtype, it is the parameter
+        OPT-1  exhaust  IEEE(float16, bfloat16)  elementwise, every value
+               rounded to the parameter's dtype, it is the parameter
     """
     return param.astype(working_dtype(param.dtype)) if has_master(param.dtype) else None
 

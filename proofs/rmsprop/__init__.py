@@ -1,1 +1,5 @@
-"""x"""
+"""Proofs for `reference.rmsprop`: its pieces bit by bit, its mathematics in real numbers."""
+
+from proofs.rmsprop import laws, pieces
+
+__all__ = ["laws", "pieces"]
