@@ -61,37 +61,30 @@ class LionState:
     master: Any = None
 
 
-@ensure("LION-1", lambda result, x: np.all(_is_sign(result, x)))
-def sign(x: Any) -> Any:
-    """1, -1, or x itself where it is 0 or NaN.
+@ensure("LION-1", lambda result, theta, x, lr: np.all(_is_one_move(result, theta, x, lr)))
+def moved(theta: Any, x: Any, lr: Any) -> Any:
+    """θ - lr · sign(x): the size of a step is lr, whatever the gradient. Where x is 0, nothing moves; NaN makes NaN.
 
     Claims
-        LION-1  prove  IEEE(float16, float32, float64)  elementwise, NaN included  ±1 with the sign of x; 0 for 0; NaN for NaN
+        LION-1  prove  IEEE(float16, float32, float64)  elementwise, lr >= 0, θ no NaN
+                θ - lr, θ + lr or θ, lr rounded to the dtype of θ; NaN where x is NaN
     """
-    one = x.dtype.type(1)
-    return np.where(x > 0, one, np.where(x < 0, -one, x))
-
-
-def _is_sign(result: Any, x: Any) -> Any:
-    nonzero = (np.abs(result) == 1) & (np.signbit(result) == np.signbit(x))
-    return np.where(np.isnan(x), np.isnan(result), np.where(x == 0, result == 0, nonzero))
-
-
-@ensure("LION-2", lambda result, theta, towards, lr: np.all(_is_one_move(result, theta, towards, lr)))
-def moved(theta: Any, towards: Any, lr: Any) -> Any:
-    """θ - lr · s for signs s: the size of a step is lr, whatever the gradient.
-
-    Claims
-        LION-2  prove  IEEE(float16, float32, float64)  elementwise, s = 0 or ±1, all finite θ, lr >= 0
-                θ - lr, θ + lr or θ, rounded once, lr rounded to the dtype of θ
-    """
-    return theta - lr.astype(theta.dtype) * towards
-
-
-def _is_one_move(result: Any, theta: Any, towards: Any, lr: Any) -> Any:
     rate = lr.astype(theta.dtype)
-    expected = np.where(towards > 0, theta - rate, np.where(towards < 0, theta + rate, theta))
-    return (result == expected) | ~((np.abs(towards) == 1) | (towards == 0)) | ~np.isfinite(theta) | ~np.isfinite(rate)
+    return np.where(x > 0, theta - rate, np.where(x < 0, theta + rate, theta + x))
+
+
+def _is_one_move(result: Any, theta: Any, x: Any, lr: Any) -> Any:
+    rate = lr.astype(theta.dtype)
+    down, up, still = (
+        (x > 0) & (result == theta - rate),
+        (x < 0) & (result == theta + rate),
+        (x == 0) & (result == theta),
+    )
+    return down | up | still | np.isnan(theta) | np.isnan(theta - rate) | np.isnan(theta + rate) | _both_nan(result, x)
+
+
+def _both_nan(x: Any, y: Any) -> Any:
+    return np.isnan(x) & np.isnan(y)
 
 
 @require(lambda param: is_parameter(param), lambda param: parameter_error("param", param))
@@ -147,10 +140,8 @@ def lion_step(
     with np.errstate(all="ignore"):
         theta = working_copy(param, state.master)
         g = uphill(grad.astype(theta.dtype), maximize)
-        towards = sign(first_moment(state.exp_avg, g, now))
-        exp_avg = first_moment(state.exp_avg, g, later)
-        theta = moved(decoupled_decay(theta, lr, weight_decay), towards, lr)
-        return stepped(param, theta, LionState, state.step + 1, exp_avg)
+        theta = moved(decoupled_decay(theta, lr, weight_decay), first_moment(state.exp_avg, g, now), lr)
+        return stepped(param, theta, LionState, state.step + 1, first_moment(state.exp_avg, g, later))
 
 
 class Lion(Optimizer):

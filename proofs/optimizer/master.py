@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -47,7 +48,7 @@ for dtype in (np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16)):
         theory=f"IEEE({dtype.name})",
         bound=f"elementwise, all 65,536 values, {AT_ONCE} in an array",
         run=run,
-        inputs=lambda dtype=dtype: every_value(dtype),
+        inputs=functools.partial(every_value, dtype),
         twins=[
             _planted("cut", "loses the last bit", _cut_to_8_bits),
             _planted("unsigned zeros", "makes -0 a 0", _unsigned_zeros),
