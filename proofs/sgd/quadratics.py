@@ -62,7 +62,8 @@ def curved_at_most(entries: Any, direction: Any, most: Any) -> Any:
     return np.sum(direction * (matrix(entries, len(direction)) @ direction)) <= most * square(direction)
 
 
-def _is_below(lr: Any, most: Any, share: Any = 1) -> Any:
+def is_below(lr: Any, most: Any, share: Any = 1) -> Any:
+    """0 < lr < 2 share / L"""
     return (lr > 0) & (lr * most < 2 * share)
 
 
@@ -86,7 +87,7 @@ def descent(entries: Any, theta: Any, lr: Any) -> Descent:
     return Descent(loss(curvature, theta), loss(curvature, after), grad, grad)
 
 
-@require(lambda lr, most: _is_below(lr, most), lambda lr, most: _rate_error(lr, most))
+@require(lambda lr, most: is_below(lr, most), lambda lr, most: _rate_error(lr, most))
 @ensure("SGD-12", lambda result: _falls(result))
 def descend(entries: Any, theta: Any, lr: Any, most: Any) -> Descent:
     """The loss ½ θ'Aθ before and after a step along its gradient.
@@ -123,7 +124,7 @@ def _is_beyond(entries: Any, theta: Any, lr: Any, least: Any) -> Any:
 
 
 @require(lambda momentum: is_average(momentum), lambda momentum: average_error("momentum", momentum))
-@require(lambda momentum, lr, most: _is_below(lr, most, 1 - momentum), lambda lr, most: _rate_error(lr, most))
+@require(lambda momentum, lr, most: is_below(lr, most, 1 - momentum), lambda lr, most: _rate_error(lr, most))
 @ensure("SGD-14", lambda result: _falls(result))
 def roll(entries: Any, theta: Any, buffer: Any, lr: Any, momentum: Any, most: Any) -> Descent:
     """The energy ½ θ'Aθ + ½ lr μ b'b before and after a step with momentum. A first step has the buffer 0.
