@@ -6,22 +6,27 @@ import functools
 import random
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 
 from proofs.adam.cuts import cut_first_moment, cut_second_moment
 from proofs.prover.describe import prove, sampled_twin, twin
 from proofs.prover.symbolic_run import Run
 from proofs.symbolic.ieee import IEEE
-from proofs.symbolic.inputs import Array
+from proofs.symbolic.inputs import Array, Integer
+from proofs.symbolic.real import Real
 from proofs.symbolic.rounded import Rounded
 from reference.adam import (
-    _mean_square,
-    _most_mean_square,
+    change,
     denominator,
     first_moment,
     largest_second_moment,
+    next_step,
     second_moment,
 )
+from reference.adam_clauses import mean_square, most_mean_square
+from reference.contracts import bare
+from reference.exactness import exact
 
 FLOATS = (np.float16, np.float32, np.float64)
 NUMBER = Array(np.float64)
@@ -103,11 +108,52 @@ for dtype in FLOATS:
         ],
     )
 
+
+def _of_magnitudes(exp_avg: Any, divisor: Any, step_size: Any) -> Any:
+    return step_size.astype(exp_avg.dtype) * (np.abs(exp_avg) / divisor)
+
+
+def _in_bfloat16(step: Any) -> Any:
+    return int(ml_dtypes.bfloat16(step) + ml_dtypes.bfloat16(1))
+
+
+for dtype in FLOATS:
+    name = np.dtype(dtype).name
+    changing = Run(
+        change,
+        {"exp_avg": one(dtype), "divisor": one(dtype), "step_size": NUMBER},
+        IEEE(),
+        domain=lambda divisor, step_size: np.all(divisor > 0) & (step_size >= 0),
+    )
+    prove(
+        "ADAM-9",
+        change,
+        variant=name,
+        theory=f"IEEE({name})",
+        bound="elementwise, divisor > 0, step_size >= 0",
+        runs=functools.partial(list, [("", changing)]),
+        twins=[twin("magnitude", "takes |m|", changing, "ADAM-9", {change: _of_magnitudes})],
+    )
+
+counting = Run(next_step, {"step": Integer()}, Real(), draw=lambda generator: {"step": 2 ** generator.randint(0, 9)})
+prove(
+    "ADAM-8",
+    next_step,
+    theory="Real",
+    bound="every whole number",
+    runs=lambda: [("", counting)],
+    twins=[sampled_twin("bfloat16", "counts in bfloat16", counting, "ADAM-8", {next_step: _in_bfloat16})],
+)
+
 # ---- how far rounding takes them ------------------------------------------------------------------------------------
 
 
 def _unscaled(exp_avg: Any, grad: Any, beta: Any) -> Any:
     return beta.astype(exp_avg.dtype) * exp_avg + grad
+
+
+def _swapped(exp_avg: Any, grad: Any, beta: Any) -> Any:
+    return bare(first_moment)(grad, exp_avg, beta)
 
 
 def _squared_first(exp_avg_sq: Any, grad: Any, beta: Any) -> Any:
@@ -119,8 +165,8 @@ def _are_below(half: float, exp_avg: Any, grad: Any) -> Any:
 
 
 def _is_below(exp_avg_sq: Any, grad: Any, beta: Any) -> Any:
-    true = _mean_square(exp_avg_sq, grad, beta)
-    return np.all((exp_avg_sq >= 0) & (true <= _most_mean_square(exp_avg_sq.dtype)))
+    true = mean_square(exact(exp_avg_sq), exact(grad), beta, grad.dtype)
+    return np.all((exp_avg_sq >= 0) & (true <= most_mean_square(grad.dtype)))
 
 
 def _square_overflows(dtype: Any, generator: random.Random) -> dict[str, Any]:
@@ -149,6 +195,7 @@ for dtype in FLOATS:
         assumes=["ROUNDING"],
         runs=functools.partial(list, [("", average)]),
         twins=[sampled_twin("unscaled", "forgets 1 - β", average, "ADAM-1", {first_moment: _unscaled})],
+        also={"ADAM-7": [sampled_twin("squared", "takes β for 1 - β", average, "ADAM-7", {first_moment: _swapped})]},
     )
     square = Run(
         second_moment,
