@@ -92,11 +92,13 @@ def _are_ordinary(square_avg: Any, grad_avg: Any) -> Any:
 def _is_variance(result: Any, square_avg: Any, grad_avg: Any) -> Any:
     info = np.finfo(result.dtype)
     unit, quarter = Fraction(float(info.eps)) / 2, Fraction(float(info.max)) / 4
-    mean, square = exact(square_avg), exact(grad_avg) ** 2
+    there = _are_ordinary(square_avg, grad_avg)
+    mean, square = exact(np.where(there, square_avg, 0)), exact(np.where(there, grad_avg, 0)) ** 2
+    found = exact(np.where(np.isfinite(result), result, 0))
     slack = 2 * unit * (mean + square) + Fraction(float(info.smallest_subnormal))
-    spoken_of = _are_ordinary(square_avg, grad_avg) & (mean <= quarter) & (square <= quarter)
-    above = (exact(result) - (mean - square) <= slack) | (exact(result) <= slack)
-    return ~spoken_of | (above & (mean - square - exact(result) <= slack))
+    above = (found - (mean - square) <= slack) | (found <= slack)
+    within = np.isfinite(result) & above & (mean - square - found <= slack)
+    return ~there | (mean > quarter) | (square > quarter) | within
 
 
 @ensure("RMS-3", lambda result, square_avg, eps: np.all((result >= eps.astype(result.dtype)) | ~(square_avg >= 0)))

@@ -74,12 +74,17 @@ def plus(x: Any, y: Any, factor: Any) -> Any:
 
 def _is_sum(result: Any, x: Any, y: Any, factor: Any) -> Any:
     unit, least, quarter = _unit(x.dtype), _least(x.dtype), _quarter(x.dtype)
-    term = exact(factor.astype(x.dtype)) * exact(y)
-    true = exact(x) + term
+    rate = factor.astype(x.dtype)
+    there = np.isfinite(x) & np.isfinite(y) & np.isfinite(rate)
+    start, term = exact(_or_zero(x, there)), exact(_or_zero(rate, there)) * exact(_or_zero(y, there))
+    true, found = start + term, exact(_or_zero(result, np.isfinite(result)))
     slack = unit * np.abs(true) + 2 * unit * np.abs(term) + least
-    spoken_of = np.isfinite(x) & np.isfinite(y) & np.isfinite(factor.astype(x.dtype))
-    spoken_of = spoken_of & (np.abs(exact(x)) <= quarter) & (np.abs(term) <= quarter)
-    return ~spoken_of | ((exact(result) - true <= slack) & (true - exact(result) <= slack))
+    within = np.isfinite(result) & (found - true <= slack) & (true - found <= slack)
+    return ~there | (np.abs(start) > quarter) | (np.abs(term) > quarter) | within
+
+
+def _or_zero(x: Any, there: Any) -> Any:
+    return np.where(there, x, 0)
 
 
 def _unit(dtype: Any) -> Fraction:
