@@ -254,21 +254,23 @@ def in_turn(milestones: Sequence[int]) -> Any:
         SCHED-55  exhaust  IEEE(float64)  milestones among 1, …, 6
                   from each milestone on the next schedule, from its step 0
     """
-    return course(sequential, 10, schedules=PARTS[: len(milestones) + 1], milestones=milestones)
+    return course(sequential, 10, schedules=parts()[: len(milestones) + 1], milestones=milestones)
 
 
-PARTS = (
-    Schedule(linear, lr=LR, start_factor=0.25, total_iters=3),
-    Schedule(exponential, lr=LR, gamma=0.5),
-    Schedule(linear, lr=LR, start_factor=0.5, end_factor=0.0, total_iters=2),
-    Schedule(cosine, lr=LR, T_max=4),
-)
+def parts() -> tuple[Schedule, ...]:
+    """Four schedules of different rates."""
+    return (
+        Schedule(linear, lr=LR, start_factor=0.25, end_factor=1.0, total_iters=3),
+        Schedule(exponential, lr=LR, gamma=0.5),
+        Schedule(linear, lr=LR, start_factor=0.5, end_factor=0.0, total_iters=2),
+        Schedule(cosine, lr=LR, T_max=4, eta_min=0.0),
+    )
 
 
 def _in_turn(rates: Any, milestones: Sequence[int]) -> bool:
     bounds = [0, *milestones, len(rates)]
     expected = [
-        part(step) for part, (a, b) in zip(PARTS, itertools.pairwise(bounds), strict=False) for step in range(b - a)
+        part(step) for part, (a, b) in zip(parts(), itertools.pairwise(bounds), strict=False) for step in range(b - a)
     ]
     return bool(np.array_equal(rates, expected))
 
