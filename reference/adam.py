@@ -1,9 +1,9 @@
 """Adam and AdamW: gradient descent by the mean of past gradients over the root of their mean square.
 
-The step is Algorithm 1 of the paper, epsilon outside the bias correction; the form with ε̂ of the paper's section 2 has a
-function of its own. Moments and arithmetic are float32, or float64 for float64 parameters; float16 and bfloat16 parameters
-have a float32 master copy in their state, of which they are the rounded image. Every function computes each element by
-itself. Non-finite gradients are no error: they go through as IEEE 754 says, and the claims name the range they speak of.
+The step is Algorithm 1 of the paper, ε outside the bias correction; the form with ε̂ of its section 2 has a function of its
+own. Moments and arithmetic are float32, or float64 for float64 parameters; float16 and bfloat16 parameters are rounded from a
+float32 master copy in their state. Every element is computed by itself. Non-finite gradients are no error: they go through as
+IEEE 754 says, and the claims name the range they speak of.
 
 Sources: Kingma & Ba, "Adam: A Method for Stochastic Optimization" (2015); Loshchilov & Hutter, "Decoupled Weight Decay
 Regularization" (2019); Reddi, Kale & Kumar, "On the Convergence of Adam and Beyond" (2018).
@@ -14,16 +14,23 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from reference.adam_clauses import (
+    are_finite_both,
+    has_sign,
+    is_bounded_mean,
+    is_maximum,
+    is_mean,
+    is_mean_square,
+    is_written_out,
+)
 from reference.contracts import ensure, require
 from reference.elementary import pow  # noqa: A004
 from reference.elementwise import in_blocks
-from reference.exactness import exact
 from reference.hyperparameters import (
     are_averages,
     are_in_place,
@@ -98,24 +105,9 @@ class Elements(NamedTuple):
     moments: Moments
 
 
-def _is_ordinary(*arrays: Array) -> Any:
-    """Where all are finite."""
-    ordinary: Any = np.bool_(True)
-    for array in arrays:
-        ordinary = ordinary & np.isfinite(array)
-    return ordinary
-
-
-def _unit(dtype: Any) -> Fraction:
-    return Fraction(float(np.finfo(dtype).eps)) / 2
-
-
-def _least(dtype: Any) -> Fraction:
-    return Fraction(float(np.finfo(dtype).smallest_subnormal))
-
-
 @require(lambda beta: is_average(beta), lambda beta: average_error("beta", beta))
-@ensure("ADAM-1", lambda result, exp_avg, grad: np.all(_is_bounded(result, exp_avg, grad)))
+@ensure("ADAM-1", lambda result, exp_avg, grad: np.all(is_bounded_mean(result, exp_avg, grad)))
+@ensure("ADAM-7", lambda result, exp_avg, grad, beta: np.all(is_mean(result, exp_avg, grad, beta)))
 def first_moment(exp_avg: Any, grad: Any, beta: Any) -> Any:
     """The mean of past gradients, β m + (1 - β) g; 1 - β is taken in float64 and rounded once.
 
@@ -124,27 +116,18 @@ def first_moment(exp_avg: Any, grad: Any, beta: Any) -> Any:
     Claims
         ADAM-1  prove  Rounded(float16, float32, float64)  elementwise, |m|, |g| <= largest / 2
                 |m'| <= (1 + 4 u) max(|m|, |g|), up to two of the least subnormal
+        ADAM-7  prove  Rounded(float16, float32, float64)  elementwise, |m|, |g| <= largest / 2
+                m' is within 3 u (β |m| + (1 - β) |g|) of β m + (1 - β) g, β and 1 - β rounded, up to two least subnormals
     """
     return beta.astype(exp_avg.dtype) * exp_avg + (1 - beta).astype(exp_avg.dtype) * grad
-
-
-def _is_bounded(result: Any, exp_avg: Any, grad: Any) -> Any:
-    u, least = _unit(result.dtype), _least(result.dtype)
-    largest = exact(np.maximum(np.abs(exp_avg), np.abs(grad)))
-    within = exact(np.abs(result)) <= (1 + 4 * u) * largest + 2 * least
-    return ~_is_ordinary(exp_avg, grad) | within | (largest > _half_of_largest(result.dtype))
-
-
-def _half_of_largest(dtype: Any) -> Fraction:
-    return Fraction(float(np.finfo(dtype).max)) / 2
 
 
 @require(lambda beta: is_average(beta), lambda beta: average_error("beta", beta))
 @ensure(
     "ADAM-2",
-    lambda result, exp_avg_sq, grad: np.all((result >= 0) | ~(_is_ordinary(exp_avg_sq, grad) & (exp_avg_sq >= 0))),
+    lambda result, exp_avg_sq, grad: np.all((result >= 0) | ~(are_finite_both(exp_avg_sq, grad) & (exp_avg_sq >= 0))),
 )
-@ensure("ADAM-3", lambda result, exp_avg_sq, grad, beta: np.all(_is_accurate(result, exp_avg_sq, grad, beta)))
+@ensure("ADAM-3", lambda result, exp_avg_sq, grad, beta: np.all(is_mean_square(result, exp_avg_sq, grad, beta)))
 def second_moment(exp_avg_sq: Any, grad: Any, beta: Any) -> Any:
     """The mean of past squares, β v + ((1 - β) g) g: in this order it overflows only where the result does.
 
@@ -156,26 +139,7 @@ def second_moment(exp_avg_sq: Any, grad: Any, beta: Any) -> Any:
     return beta.astype(exp_avg_sq.dtype) * exp_avg_sq + ((1 - beta).astype(exp_avg_sq.dtype) * grad) * grad
 
 
-def _mean_square(exp_avg_sq: Any, grad: Any, beta: Any) -> Any:
-    """What `second_moment` computes, without rounding but that of β and 1 - β."""
-    old, new = exact(beta.astype(exp_avg_sq.dtype)), exact((1 - beta).astype(exp_avg_sq.dtype))
-    return old * exact(exp_avg_sq) + new * exact(grad) ** 2
-
-
-def _most_mean_square(dtype: Any) -> Fraction:
-    """Up to here `second_moment` does not overflow."""
-    return Fraction(float(np.finfo(dtype).max)) * (1 - 16 * _unit(dtype))
-
-
-def _is_accurate(result: Any, exp_avg_sq: Any, grad: Any, beta: Any) -> Any:
-    u, least = _unit(result.dtype), _least(result.dtype)
-    true = _mean_square(exp_avg_sq, grad, beta)
-    slack = 4 * u * true + 2 * least * (1 + exact(np.abs(grad)))
-    spoken_of = _is_ordinary(exp_avg_sq, grad) & (exp_avg_sq >= 0) & (true <= _most_mean_square(result.dtype))
-    return ~spoken_of | ((exact(result) - true <= slack) & (true - exact(result) <= slack))
-
-
-@ensure("ADAM-4", lambda result, max_exp_avg_sq, exp_avg_sq: np.all(_is_maximum(result, max_exp_avg_sq, exp_avg_sq)))
+@ensure("ADAM-4", lambda result, max_exp_avg_sq, exp_avg_sq: np.all(is_maximum(result, max_exp_avg_sq, exp_avg_sq)))
 def largest_second_moment(max_exp_avg_sq: Any, exp_avg_sq: Any) -> Any:
     """AMSGrad's largest second moment so far, before any bias correction, as in torch; NaN wins.
 
@@ -183,13 +147,6 @@ def largest_second_moment(max_exp_avg_sq: Any, exp_avg_sq: Any) -> Any:
         ADAM-4  prove  IEEE(float16, float32, float64)  elementwise  it never decreases, and is at least v'
     """
     return np.maximum(max_exp_avg_sq, exp_avg_sq)
-
-
-def _is_maximum(result: Any, max_exp_avg_sq: Any, exp_avg_sq: Any) -> Any:
-    largest = (
-        (result >= max_exp_avg_sq) & (result >= exp_avg_sq) & ((result == max_exp_avg_sq) | (result == exp_avg_sq))
-    )
-    return largest | np.isnan(max_exp_avg_sq) | np.isnan(exp_avg_sq)
 
 
 @require(lambda beta: is_average(beta), lambda beta: average_error("beta", beta))
@@ -201,7 +158,7 @@ def bias_correction(beta: Any, step: int) -> Any:
     Parameters: beta, float64; step, counted from 1. From 1 - βᵗ == 1 on (t = 356 for β = 0.9) nothing is corrected.
 
     Claims
-        ADAM-5  exhaust  IEEE(float64)  β = 0.9, 0.99, 0.95, 0.999, t to saturation  in (0, 1]
+        ADAM-5  exhaust  IEEE(float64)  β = 0.9, 0.95, 0.98, 0.99, 0.999, t <= 40,000  in (0, 1]
     """
     return 1 - pow(beta, np.float64(step))
 
@@ -218,14 +175,24 @@ def denominator(exp_avg_sq: Any, root: Any, eps: Any) -> Any:
     return np.sqrt(exp_avg_sq) / root.astype(exp_avg_sq.dtype) + eps.astype(exp_avg_sq.dtype)
 
 
+@ensure("ADAM-9", lambda result, exp_avg, divisor, step_size: np.all(has_sign(result, exp_avg, divisor, step_size)))
 def change(exp_avg: Any, divisor: Any, step_size: Any) -> Any:
-    """What a step subtracts from a parameter: step_size · (m / divisor), step_size rounded to the dtype of m."""
+    """What a step subtracts from a parameter: step_size · (m / divisor), step_size rounded to the dtype of m.
+
+    Claims
+        ADAM-9  prove  IEEE(float16, float32, float64)  elementwise, divisor > 0, step_size >= 0  0, NaN or of the sign of m
+    """
     return step_size.astype(exp_avg.dtype) * (exp_avg / divisor)
 
 
-def uphill(grad: Any, maximize: bool) -> Any:
-    """The gradient of what is minimized: -g where the function is to be maximized."""
-    return -grad if maximize else grad
+@ensure("ADAM-8", lambda result, step: result > step)
+def next_step(step: int) -> int:
+    """The count of a step more, a Python int: in bfloat16 it would stay at 256 for ever.
+
+    Claims
+        ADAM-8  prove  Real  every whole number  it strictly increases
+    """
+    return step + 1
 
 
 def coupled_decay(theta: Any, grad: Any, weight_decay: Any) -> Any:
@@ -282,12 +249,18 @@ def _parts(state: AdamState, param: Array, amsgrad: bool) -> dict[str, tuple[Any
 
 
 def _is_state_of(state: Any, param: Array, amsgrad: bool) -> bool:
-    known = isinstance(state, AdamState) and is_count(state.step)
-    return known and are_in_place(_parts(state, param, amsgrad), param)
+    known = all(hasattr(state, name) for name in AdamState.__dataclass_fields__)
+    return known and is_count(state.step) and are_in_place(_parts(state, param, amsgrad), param)
+
+
+def _is_first(state: AdamState, param: Array, amsgrad: bool) -> Any:
+    moments = [part for part in (state.exp_avg, state.exp_avg_sq, state.max_exp_avg_sq) if part is not None]
+    empty = state.step == 0 and not any(np.any(part) for part in moments)
+    return empty and _is_state_of(state, param, amsgrad) and is_image(param, state.master)
 
 
 def _state_error(state: Any, param: Array, amsgrad: bool) -> Exception:
-    if not isinstance(state, AdamState):
+    if not all(hasattr(state, name) for name in AdamState.__dataclass_fields__):
         return TypeError(f"state must be an AdamState, as adam_state makes it, got {type(state).__name__}")
     if not is_count(state.step):
         return count_error("state.step", state.step)
@@ -296,11 +269,15 @@ def _state_error(state: Any, param: Array, amsgrad: bool) -> Exception:
 
 @require(lambda param: is_parameter(param), lambda param: parameter_error("param", param))
 @require(lambda amsgrad: is_flag(amsgrad), lambda amsgrad: flag_error("amsgrad", amsgrad))
+@ensure("ADAM-17", lambda result, param, amsgrad: _is_first(result, param, amsgrad))
 def adam_state(param: Array, *, amsgrad: bool = False) -> AdamState:
-    """The state of a parameter before its first step: no steps, moments of 0.
+    """The state of a parameter before its first step.
 
     Parameters: param, float16, bfloat16, float32 or float64 array of any shape; amsgrad, whether the largest second
     moment is kept.
+
+    Claims
+        ADAM-17  prove  IEEE(float16, float32, float64)  n <= 2  no steps, moments of 0, param what its master copy rounds to
     """
     dtype = working_dtype(param.dtype)
     exp_avg, exp_avg_sq = np.zeros(param.shape, dtype), np.zeros(param.shape, dtype)
@@ -336,7 +313,15 @@ def _asks(function: Callable[..., Stepped]) -> Callable[..., Stepped]:
     return functools.reduce(lambda asking, clause: clause(asking), reversed(clauses), function)
 
 
+def _is_step(**kind: bool) -> Callable[..., Any]:
+    """The clause that a step is what is written out for its kind."""
+    return lambda result, param, grad, state, lr, betas, eps, weight_decay, amsgrad, maximize: is_written_out(
+        result, (param, grad, state), (lr, betas, eps, weight_decay), amsgrad=amsgrad, maximize=maximize, **kind
+    )
+
+
 @_asks
+@ensure("ADAM-14", _is_step())
 def adam_step(
     param: Array,
     grad: Array,
@@ -365,6 +350,10 @@ def adam_step(
     numbers in [0, 1); eps, a number from the least normal of the state's dtype on. They are used in float64.
     Returns: the new parameter and state. Nothing is written into.
     Raises: TypeError or ValueError naming the argument at fault.
+
+    Claims
+        ADAM-14  prove  IEEE(float16, float32, float64)  n <= 2, any state, default β, all options
+                 the bits of `reference.adam_clauses.written_out`
     """
     decay = as_float64(weight_decay)
     return _stepped(
@@ -377,6 +366,7 @@ def adam_step(
 
 
 @_asks
+@ensure("ADAM-16", _is_step(hat=True))
 def epsilon_hat_step(
     param: Array,
     grad: Array,
@@ -394,6 +384,10 @@ def epsilon_hat_step(
     θ' = θ - lr √(1 - β₂ᵗ') / (1 - β₁ᵗ') · m' / (√v' + ε̂)
 
     At the first step with β₂ = 0.999 an ε̂ acts as an ε 31.6 times as large. All else is as in `adam_step`.
+
+    Claims
+        ADAM-16  prove  IEEE(float16, float32, float64)  n <= 2, any state, default β, all options
+                 the bits of `reference.adam_clauses.written_out`
     """
     decay = as_float64(weight_decay)
     return _stepped(
@@ -406,6 +400,7 @@ def epsilon_hat_step(
 
 
 @_asks
+@ensure("ADAM-15", _is_step(decoupled=True))
 def adamw_step(
     param: Array,
     grad: Array,
@@ -424,6 +419,10 @@ def adamw_step(
 
     Names, defaults and order are those of `torch.optim.AdamW`; in the paper, lr is split into α and a schedule η, and only
     η multiplies λ.
+
+    Claims
+        ADAM-15  prove  IEEE(float16, float32, float64)  n <= 2, any state, default β, all options
+                 the bits of `reference.adam_clauses.written_out`
     """
     rate, decay = as_float64(lr), as_float64(weight_decay)
     return _stepped(
@@ -445,13 +444,12 @@ def _stepped(
     """A step in the working dtype, in blocks, the parameter rounded once from its master copy."""
     param, grad, state = given
     lr, betas, eps = as_float64(settings[0]), tuple(map(as_float64, settings[1])), as_float64(settings[2])
-    step = state.step + 1
+    step = next_step(state.step)
     rates = form(lr, betas, eps, step)
 
     def block(param: Any, grad: Any, exp_avg: Any, exp_avg_sq: Any, largest: Any, master: Any) -> tuple[Any, ...]:
-        theta, g = decayed(
-            param if master is None else master, uphill(grad.astype(exp_avg.dtype, copy=False), maximize)
-        )
+        wide = grad.astype(exp_avg.dtype, copy=False)
+        theta, g = decayed(param if master is None else master, -wide if maximize else wide)
         after = moved(theta, g, Moments(exp_avg, exp_avg_sq, largest), betas, rates)
         return after.theta.astype(param.dtype, copy=False), *after.moments, None if master is None else after.theta
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-ROWS = ("reductions", "clipping", "elementary", "schedules")
+ROWS = ("reductions", "clipping", "elementary", "optimizer", "sgd", "adam", "rmsprop", "lion", "schedules")
 VERBS = ("prove", "exhaust", "refute")
 Model = Mapping[str, str]
 State = Literal["CONFIRMED", "NOT_CONFIRMED", "REFUTED", "UNMET_PRECONDITION", "ERROR"]

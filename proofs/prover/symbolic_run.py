@@ -49,8 +49,8 @@ class Run:
     arrays it stands. ``determined`` says of which a key of the arguments determines the result. Both name the claim.
     ``replaced`` puts other code in the place of an inner function: the planted bug of a must-fail twin.
     ``domain`` adds a hypothesis on the arguments; it belongs into the claim's bound.
-    ``before`` proves cuts (`Path.prove`) on the arguments of an inner function whenever it is called, ``script`` on everything
-    after the run: for what a solver does not see at once. ``examples`` are inputs that may serve as witnesses.
+    ``before`` proves cuts (`Path.prove`) on the arguments of a function whenever it is called, ``script`` on everything after
+    the run: for what a solver does not see at once. ``examples`` are inputs that may serve as witnesses.
     ``draw`` makes random arguments that belong together, in a hunt for counterexamples.
     """
 
@@ -94,6 +94,8 @@ class Run:
             path.assuming = False
             if self.domain is not None:
                 path.assume(truth(call_with(self.domain, arguments)))
+            if self.function in self.before:
+                self.before[self.function](path, arguments)
             body = self.replaced.get(self.function, contracts.bare(self.function))
             result = body(**arguments)
             path.calls.append(Call(self.function.__name__, arguments, result))

@@ -1,0 +1,33 @@
+"""Proofs for `reference.adam`."""
+
+from proofs.adam import (
+    corrections,
+    decay,
+    exhaustive,
+    first_step,
+    first_step_rounded,
+    forms,
+    later_steps,
+    laws,
+    pieces,
+    quadratic,
+    ranges,
+    refuted,
+    whole,
+)
+
+__all__ = [
+    "corrections",
+    "decay",
+    "exhaustive",
+    "first_step",
+    "first_step_rounded",
+    "forms",
+    "later_steps",
+    "laws",
+    "pieces",
+    "quadratic",
+    "ranges",
+    "refuted",
+    "whole",
+]
