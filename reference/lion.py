@@ -1,0 +1,162 @@
+"""Lion: steps of one size, against the sign of an average of gradients.
+
+The average and the arithmetic are float32, or float64 for float64 parameters; float16 and bfloat16 parameters have a float32
+master copy in their state, of which they are the rounded image. Every function computes each element by itself. Non-finite
+gradients are no error: they go through as IEEE 754 says, and the claims name the range they speak of.
+
+Source: Chen et al., "Symbolic Discovery of Optimization Algorithms" (2023), algorithm 2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reference.adam import decoupled_decay, first_moment
+from reference.contracts import ensure, require
+from reference.hyperparameters import (
+    are_averages,
+    averages_error,
+    flag_error,
+    gradient_error,
+    image_error,
+    is_flag,
+    is_gradient_of,
+    is_image,
+    is_not_negative,
+    is_parameter,
+    not_negative_error,
+    parameter_error,
+    working_dtype,
+)
+from reference.optimizer import (
+    Optimizer,
+    Stepped,
+    is_state_of,
+    master_copy,
+    state_error,
+    stepped,
+    working_copy,
+)
+from reference.sgd import uphill
+from reference.validation import as_float64
+
+Array = npt.NDArray[Any]
+Betas = tuple[Any, Any]
+
+
+@dataclass(frozen=True)
+class LionState:
+    """What Lion keeps of one parameter: how many steps it made, and arrays of the parameter's shape.
+
+    ``master`` is there for float16 and bfloat16 parameters only.
+    """
+
+    step: int
+    exp_avg: Any
+    master: Any = None
+
+
+@ensure("LION-1", lambda result, theta, x, lr: np.all(_is_one_move(result, theta, x, lr)))
+def moved(theta: Any, x: Any, lr: Any) -> Any:
+    """θ - lr · sign(x): the size of a step is lr, whatever the gradient. Where x is 0, nothing moves; NaN makes NaN.
+
+    Claims
+        LION-1  prove  IEEE(float16, float32, float64)  elementwise, lr >= 0, θ no NaN
+                θ - lr, θ + lr or θ, lr rounded to the dtype of θ; NaN where x is NaN
+    """
+    rate = lr.astype(theta.dtype)
+    return np.where(x > 0, theta - rate, np.where(x < 0, theta + rate, theta + x))
+
+
+def _is_one_move(result: Any, theta: Any, x: Any, lr: Any) -> Any:
+    rate = lr.astype(theta.dtype)
+    down, up, still = (
+        (x > 0) & (result == theta - rate),
+        (x < 0) & (result == theta + rate),
+        (x == 0) & (result == theta),
+    )
+    return down | up | still | np.isnan(theta) | np.isnan(theta - rate) | np.isnan(theta + rate) | _both_nan(result, x)
+
+
+def _both_nan(x: Any, y: Any) -> Any:
+    return np.isnan(x) & np.isnan(y)
+
+
+@require(lambda param: is_parameter(param), lambda param: parameter_error("param", param))
+def lion_state(param: Array) -> LionState:
+    """The state of a parameter before its first step: an average of 0.
+
+    Parameters: param, float16, bfloat16, float32 or float64 array of any shape.
+    """
+    return LionState(0, np.zeros(param.shape, working_dtype(param.dtype)), master_copy(param))
+
+
+@require(lambda param: is_parameter(param), lambda param: parameter_error("param", param))
+@require(lambda grad, param: is_gradient_of(grad, param), lambda grad, param: gradient_error("grad", grad, param))
+@require(
+    lambda state, param: is_state_of(state, LionState, param),
+    lambda state, param: state_error(state, LionState, param, "lion_state"),
+)
+@require(lambda param, state: is_image(param, state.master), lambda param: image_error("state.master", param))
+@require(lambda lr: is_not_negative(lr), lambda lr: not_negative_error("lr", lr))
+@require(lambda betas: are_averages(betas), lambda betas: averages_error("betas", betas))
+@require(
+    lambda weight_decay: is_not_negative(weight_decay),
+    lambda weight_decay: not_negative_error("weight_decay", weight_decay),
+)
+@require(lambda maximize: is_flag(maximize), lambda maximize: flag_error("maximize", maximize))
+def lion_step(
+    param: Array,
+    grad: Array,
+    state: LionState,
+    *,
+    lr: Any = 1e-4,
+    betas: Betas = (0.9, 0.99),
+    weight_decay: Any = 0.0,
+    maximize: bool = False,
+) -> Stepped:
+    """One step of Lion.
+
+    g' = ±g                                  minus where maximize
+    c  = β₁ m + (1 - β₁) g'
+    θ' = θ (1 - lr λ) - lr sign(c)
+    m' = β₂ m + (1 - β₂) g'                  decays slower than c: the step looks more at this gradient than m' will
+
+    Defaults are the paper's, whose formula is θ - lr (sign(c) + λ θ); the order here, decay first, is that of its authors' code
+    and of AdamW. The decay is decoupled, so neither c nor m' sees it. Where c is 0, nothing but the decay moves.
+
+    Parameters: param, float16, bfloat16, float32 or float64 array of any shape; grad, of its shape, and of its dtype or that
+    of the state; state, from `lion_state` or an earlier step; lr and weight_decay, finite numbers from 0 on; betas, two
+    numbers in [0, 1). They are used in float64 and rounded once, 1 - β and 1 - lr λ too.
+    Returns: the new parameter and state. Nothing is written into.
+    Raises: TypeError or ValueError naming the argument at fault.
+    """
+    lr, weight_decay, now, later = map(as_float64, (lr, weight_decay, *betas))
+    with np.errstate(all="ignore"):
+        theta = working_copy(param, state.master)
+        g = uphill(grad.astype(theta.dtype), maximize)
+        theta = moved(decoupled_decay(theta, lr, weight_decay), first_moment(state.exp_avg, g, now), lr)
+        return stepped(param, theta, LionState, state.step + 1, first_moment(state.exp_avg, g, later))
+
+
+class Lion(Optimizer):
+    """Lion on all parameters, each by `lion_step`; names and defaults are the paper's."""
+
+    start = staticmethod(lion_state)
+    one_step = staticmethod(lion_step)
+
+    def __init__(
+        self,
+        params: Sequence[Any],
+        lr: Any = 1e-4,
+        *,
+        betas: Betas = (0.9, 0.99),
+        weight_decay: Any = 0.0,
+        maximize: bool = False,
+    ) -> None:
+        super().__init__(params, lr=lr, betas=betas, weight_decay=weight_decay, maximize=maximize)

@@ -1,0 +1,229 @@
+"""Stochastic gradient descent, with momentum, Nesterov's look ahead and weight decay.
+
+Buffers and arithmetic are float32, or float64 for float64 parameters; float16 and bfloat16 parameters have a float32 master
+copy in their state, of which they are the rounded image. Every function computes each element by itself. Non-finite gradients
+are no error: they go through as IEEE 754 says, and the claims name the range they speak of.
+
+Sources: Polyak, "Some methods of speeding up the convergence of iteration methods" (1964); Sutskever, Martens, Dahl & Hinton,
+"On the importance of initialization and momentum in deep learning" (2013), in the form of `torch.optim.SGD`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reference.contracts import ensure, require
+from reference.exactness import exact
+from reference.hyperparameters import (
+    average_error,
+    flag_error,
+    gradient_error,
+    image_error,
+    is_average,
+    is_flag,
+    is_gradient_of,
+    is_image,
+    is_not_negative,
+    is_parameter,
+    not_negative_error,
+    parameter_error,
+)
+from reference.optimizer import (
+    Optimizer,
+    Stepped,
+    is_state_of,
+    master_copy,
+    state_error,
+    stepped,
+    working_copy,
+)
+from reference.validation import as_float64
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class SGDState:
+    """What SGD keeps of one parameter: how many steps it made, and arrays of the parameter's shape.
+
+    ``momentum_buffer`` is ``None`` until the first step with momentum, ``master`` is there for float16 and bfloat16 parameters
+    only.
+    """
+
+    step: int
+    momentum_buffer: Any = None
+    master: Any = None
+
+
+@ensure("SGD-1", lambda result, x, y, factor: np.all(_is_sum(result, x, y, factor)))
+def plus(x: Any, y: Any, factor: Any) -> Any:
+    """x + factor · y, the factor a float64 scalar rounded to the dtype of x; three roundings, none fused.
+
+    Claims
+        SGD-1  prove  Rounded(float16, float32, float64)  elementwise, |x|, |factor|, |factor y| <= largest / 4
+               within u |x + factor y| + 2 u |factor y| and one least subnormal of x + factor y, the factor rounded
+    """
+    return x + factor.astype(x.dtype) * y
+
+
+def _is_sum(result: Any, x: Any, y: Any, factor: Any) -> Any:
+    unit, least, quarter = _unit(x.dtype), _least(x.dtype), _quarter(x.dtype)
+    rate = factor.astype(x.dtype)
+    there = np.isfinite(x) & np.isfinite(y) & np.isfinite(rate)
+    start, term = exact(_or_zero(x, there)), exact(_or_zero(rate, there)) * exact(_or_zero(y, there))
+    true, found = start + term, exact(_or_zero(result, np.isfinite(result)))
+    slack = unit * np.abs(true) + 2 * unit * np.abs(term) + least
+    within = np.isfinite(result) & (found - true <= slack) & (true - found <= slack)
+    return ~there | (np.abs(start) > quarter) | (np.abs(term) > quarter) | within
+
+
+def _or_zero(x: Any, there: Any) -> Any:
+    return np.where(there, x, 0)
+
+
+def _unit(dtype: Any) -> Fraction:
+    return Fraction(float(np.finfo(dtype).eps)) / 2
+
+
+def _least(dtype: Any) -> Fraction:
+    return Fraction(float(np.finfo(dtype).smallest_subnormal))
+
+
+def _quarter(dtype: Any) -> Fraction:
+    return Fraction(float(np.finfo(dtype).max)) / 4
+
+
+def uphill(grad: Any, maximize: bool) -> Any:
+    """The gradient of what is minimized: -g where the function is to be maximized."""
+    return -grad if maximize else grad
+
+
+def coupled_decay(theta: Any, grad: Any, weight_decay: Any) -> Any:
+    """The gradient of the loss plus ½ λ θ², that is g + λ θ. Without decay, g itself."""
+    return plus(grad, theta, weight_decay) if weight_decay != 0 else grad
+
+
+def accumulated(momentum_buffer: Any, grad: Any, momentum: Any, dampening: Any) -> Any:
+    """The momentum buffer after a gradient: the gradient itself at first, undampened; then μ b + (1 - τ) g."""
+    if momentum_buffer is None:
+        return grad
+    return plus(momentum.astype(grad.dtype) * momentum_buffer, grad, 1 - dampening)
+
+
+def direction(momentum_buffer: Any, grad: Any, momentum: Any, nesterov: bool) -> Any:
+    """What the parameter goes against: the buffer, or with Nesterov's look ahead g + μ b."""
+    return plus(grad, momentum_buffer, momentum) if nesterov else momentum_buffer
+
+
+def _can_look_ahead(nesterov: bool, momentum: Any, dampening: Any) -> Any:
+    return not nesterov or ((momentum > 0) & (dampening == 0))
+
+
+def _nesterov_error(momentum: Any, dampening: Any) -> ValueError:
+    return ValueError(
+        f"nesterov needs a momentum > 0 and no dampening, got momentum {momentum} and dampening {dampening}"
+    )
+
+
+@require(lambda param: is_parameter(param), lambda param: parameter_error("param", param))
+def sgd_state(param: Array) -> SGDState:
+    """The state of a parameter before its first step.
+
+    Parameters: param, float16, bfloat16, float32 or float64 array of any shape.
+    """
+    return SGDState(0, None, master_copy(param))
+
+
+@require(lambda param: is_parameter(param), lambda param: parameter_error("param", param))
+@require(lambda grad, param: is_gradient_of(grad, param), lambda grad, param: gradient_error("grad", grad, param))
+@require(
+    lambda state, param: is_state_of(state, SGDState, param),
+    lambda state, param: state_error(state, SGDState, param, "sgd_state"),
+)
+@require(lambda param, state: is_image(param, state.master), lambda param: image_error("state.master", param))
+@require(lambda lr: is_not_negative(lr), lambda lr: not_negative_error("lr", lr))
+@require(lambda momentum: is_average(momentum), lambda momentum: average_error("momentum", momentum))
+@require(lambda dampening: is_average(dampening), lambda dampening: average_error("dampening", dampening))
+@require(
+    lambda weight_decay: is_not_negative(weight_decay),
+    lambda weight_decay: not_negative_error("weight_decay", weight_decay),
+)
+@require(lambda nesterov: is_flag(nesterov), lambda nesterov: flag_error("nesterov", nesterov))
+@require(
+    lambda nesterov, momentum, dampening: _can_look_ahead(nesterov, momentum, dampening),
+    lambda momentum, dampening: _nesterov_error(momentum, dampening),
+)
+@require(lambda maximize: is_flag(maximize), lambda maximize: flag_error("maximize", maximize))
+def sgd_step(
+    param: Array,
+    grad: Array,
+    state: SGDState,
+    *,
+    lr: Any = 1e-3,
+    momentum: Any = 0.0,
+    dampening: Any = 0.0,
+    weight_decay: Any = 0.0,
+    nesterov: bool = False,
+    maximize: bool = False,
+) -> Stepped:
+    """One step of gradient descent, against the gradient or against a running sum of gradients.
+
+    g' = ±g + λ θ                  minus where maximize
+    b' = μ b + (1 - τ) g'          b' = g' at the first step with momentum, whatever τ
+    u  = g', without momentum; b', with it; g' + μ b' where nesterov
+    θ' = θ - lr u
+
+    Names, defaults and order are those of `torch.optim.SGD`: the learning rate multiplies the buffer, it is not part of it. torch
+    fuses products and sums where the processor can, so its last bits differ; and it takes a momentum from 1 on and any
+    dampening, here errors, for such a buffer grows without bound or forgets nothing.
+
+    Parameters: param, float16, bfloat16, float32 or float64 array of any shape; grad, of its shape, and of its dtype or that
+    of the state; state, from `sgd_state` or an earlier step; lr and weight_decay, finite numbers from 0 on; momentum and
+    dampening, numbers in [0, 1). They are used in float64 and rounded once, 1 - τ too. nesterov needs momentum > 0 and no
+    dampening. Momentum may come and go between steps: without it, the buffer stays as it is.
+    Returns: the new parameter and state. Nothing is written into.
+    Raises: TypeError or ValueError naming the argument at fault.
+    """
+    lr, momentum, dampening, weight_decay = map(as_float64, (lr, momentum, dampening, weight_decay))
+    with np.errstate(all="ignore"):
+        theta = working_copy(param, state.master)
+        u = coupled_decay(theta, uphill(grad.astype(theta.dtype), maximize), weight_decay)
+        buffer = state.momentum_buffer
+        if momentum != 0:
+            buffer = accumulated(buffer, u, momentum, dampening)
+            u = direction(buffer, u, momentum, nesterov)
+        return stepped(param, plus(theta, u, -lr), SGDState, state.step + 1, buffer)
+
+
+class SGD(Optimizer):
+    """Gradient descent on all parameters, each by `sgd_step`; names and defaults are those of `torch.optim.SGD`."""
+
+    start = staticmethod(sgd_state)
+    one_step = staticmethod(sgd_step)
+
+    def __init__(
+        self,
+        params: Sequence[Any],
+        lr: Any = 1e-3,
+        *,
+        momentum: Any = 0.0,
+        dampening: Any = 0.0,
+        weight_decay: Any = 0.0,
+        nesterov: bool = False,
+        maximize: bool = False,
+    ) -> None:
+        super().__init__(
+            params,
+            lr=lr,
+            momentum=momentum,
+            dampening=dampening,
+            weight_decay=weight_decay,
+            nesterov=nesterov,
+            maximize=maximize,
+        )
