@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ROW ?= clipping
 MUTATED := reductions clipping
 
-.PHONY: help setup prove test lint mutate fresh recheck bench clean
+.PHONY: help setup prove planted test lint mutate fresh recheck bench clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -19,6 +19,9 @@ $(VENV)/installed: pyproject.toml
 
 prove: setup  ## Prove every claim; fails unless all that is expected is established
 	$(BIN)/python -m proofs run
+
+planted: setup  ## Plant every bug into the shipped code and see that it turns a claim red
+	$(BIN)/python -m proofs planted
 
 test: setup  ## Run the tests
 	$(BIN)/python -m pytest -n auto

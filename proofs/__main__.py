@@ -1,4 +1,4 @@
-"""Command line: ``python -m proofs run|list|explain|recheck``."""
+"""Command line: ``python -m proofs run|list|explain|planted|recheck``."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from proofs.prover import terminal
 from proofs.prover.claims import Claim, registry_at
 from proofs.prover.expected import LISTS, Surprises, compare, expected_lines, read_assumptions, unknown_assumptions
 from proofs.prover.files import write_atomically
+from proofs.prover.planted import plant_each, plantable
 from proofs.prover.recheck import Opinion
 from proofs.prover.recheck import recheck as ask_again
 from proofs.prover.run import SOURCE, Outcome, Settings
@@ -116,6 +117,28 @@ def explain(claim: str, build: Build = Path("build")) -> None:
         raise typer.Exit(2)
     for line in terminal.explanation(found, report, report["source"] != source_hash()):
         print(line)
+
+
+@app.command()
+def planted(
+    select: Select = None,
+    jobs: Jobs = CORES,
+    timeout: Timeout = 20.0,
+    task_timeout: TaskTimeout = 300.0,
+    claims: Claims = SOURCE,
+) -> None:
+    """Make each planted bug a change to the shipped code; exit 0 only if each turns a claim red with a counterexample."""
+    with tempfile.TemporaryDirectory(prefix="proofgrad-planted-") as folder:
+        settings = Settings(jobs, timeout, task_timeout, Path(folder), _cache(), claims)
+        pairs = plantable(registry_at(claims), select or [])
+        found = []
+        for each in plant_each(settings, pairs):
+            found.append(each)
+            for line in terminal.planted_lines(each):
+                print(line, flush=True)
+    refuted = sum(bool(each.refuted) for each in found)
+    print(f"{refuted} of {len(found)} bugs in the shipped code turn a claim red with an input that NumPy confirms.")
+    raise typer.Exit(0 if found and refuted == len(found) else 1)
 
 
 @app.command()

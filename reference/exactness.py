@@ -165,3 +165,28 @@ def keeps_order(results: Sequence[Any], sources: Sequence[Any]) -> Any:
     rising = (before[:-1] > before[1:]) | (after[:-1] <= after[1:])
     falling = (before[:-1] < before[1:]) | (after[:-1] >= after[1:])
     return np.all(rising & falling)
+
+
+def is_largest_magnitude(largest: Any, arrays: Sequence[Array]) -> Any:
+    """Whether this float64 is the largest absolute value of all elements; 0 where there is none."""
+    magnitudes = [exact(np.abs(array)) for array in arrays if array.size]
+    reached = [np.any(x == exact(largest)) for x in magnitudes] or [largest == 0]
+    below = [np.all(x <= exact(largest)) for x in magnitudes]
+    equal = functools.reduce(np.logical_or, reached)
+    return functools.reduce(np.logical_and, below, equal) & (largest.dtype == np.float64)
+
+
+def is_unit_of(unit: Any, arrays: Sequence[Array]) -> Any:
+    """Whether this is the power of two at most the largest absolute value; any where all elements are zero."""
+    magnitudes = [exact(np.abs(array)) for array in arrays if array.size]
+    below = [np.all(x < 2 * exact(unit)) for x in magnitudes]
+    reached = [np.any(x >= exact(unit)) for x in magnitudes]
+    zero = [np.all(x == 0) for x in magnitudes]
+    return (
+        is_power_of_two(unit)
+        & functools.reduce(np.logical_and, below, np.bool_(True))
+        & (
+            functools.reduce(np.logical_or, reached, np.bool_(False))
+            | functools.reduce(np.logical_and, zero, np.bool_(True))
+        )
+    )

@@ -7,12 +7,17 @@ concrete data, after its condition failed.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Mapping, Sequence
+from inspect import Parameter, Signature
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 import numpy as np
 
-from reference.validation import ELEMENTARY_NAMES, is_elementary
+from reference.contracts import require
+from reference.validation import ELEMENTARY_NAMES, as_float64, is_elementary
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 MOST_STEPS = 2**53  # beyond, float64 does not tell two steps apart
 Shape = tuple[int, ...]
@@ -102,6 +107,88 @@ def count_error(name: str, x: Any) -> Exception:
     if not isinstance(x, int) or isinstance(x, bool):
         return TypeError(f"{name} must be a Python int, got {type(x).__name__}")
     return ValueError(f"{name} must be at least 0 and less than 2**53, got {x}")
+
+
+def is_between(x: Any, least: Any, most: Any) -> Any:
+    """Whether x is a number from least to most, both included; NaN is not."""
+    return is_real(x) and (as_float64(least) <= as_float64(x)) & (as_float64(x) <= as_float64(most))
+
+
+def between_error(name: str, x: Any, least: Any, most: Any) -> Exception:
+    """Says what the argument ``name`` is instead of a number within its bounds."""
+    return ValueError(f"{name} must be from {least} to {most}, got {x}") if is_real(x) else real_error(name, x)
+
+
+def is_whole(x: Any, least: int = 1) -> Any:
+    """Whether x is a Python int or an int64 scalar, at least ``least`` and less than 2**53: a number of steps."""
+    is_int = isinstance(x, int) and not isinstance(x, bool)
+    is_int64 = isinstance(getattr(x, "dtype", None), np.dtype) and x.shape == () and x.dtype == np.int64
+    return (is_int or is_int64) and (x >= least) & (x < MOST_STEPS)
+
+
+def whole_error(name: str, x: Any, least: int = 1) -> Exception:
+    """Says what the argument ``name`` is instead of a number of steps."""
+    if not isinstance(x, int | np.int64) or isinstance(x, bool):
+        return TypeError(f"{name} must be a Python int, got {type(x).__name__}")
+    return ValueError(f"{name} must be at least {least} and less than 2**53, got {x}")
+
+
+def are_milestones(steps: Any) -> bool:
+    """Whether this is a list of numbers of steps, each at least 1 and larger than the one before."""
+    return isinstance(steps, list | tuple) and _first_unordered(steps) is None
+
+
+def milestones_error(steps: Any) -> Exception:
+    """Says which milestone is no number of steps, or not larger than the one before."""
+    if not isinstance(steps, list | tuple):
+        return TypeError(f"milestones must be a list or tuple of ints, got {type(steps).__name__}")
+    k = _first_unordered(steps) or 0
+    if not is_whole(steps[k]):
+        return whole_error(f"milestones[{k}]", steps[k])
+    return ValueError(f"milestones[{k}] must be greater than milestones[{k - 1}] = {steps[k - 1]}, got {steps[k]}")
+
+
+def _first_unordered(steps: Sequence[Any]) -> int | None:
+    return next((k for k, x in enumerate(steps) if not is_whole(x) or (k and x <= steps[k - 1])), None)
+
+
+class Contract(Protocol):
+    """What `require` gives: a function keeps its type under it."""
+
+    def __call__(self, function: Callable[P, R], /) -> Callable[P, R]:
+        """The function, under the contract."""
+
+
+def number(name: str, least: float = 0, most: float = sys.float_info.max) -> Contract:
+    """The contract that the argument ``name`` is a number from least to most."""
+    return require(
+        _about(name, lambda x: is_between(x, least, most)), _about(name, lambda x: between_error(name, x, least, most))
+    )
+
+
+def whole(name: str, least: int = 1) -> Contract:
+    """The contract that the argument ``name`` is a number of steps, at least ``least``."""
+    return require(_about(name, lambda x: is_whole(x, least)), _about(name, lambda x: whole_error(name, x, least)))
+
+
+def choice(name: str, choices: Collection[str]) -> Contract:
+    """The contract that the argument ``name`` is one of some words."""
+    wanted = ", ".join(choices)
+    return require(
+        _about(name, lambda x: isinstance(x, str) and x in choices),
+        _about(name, lambda x: ValueError(f"{name} must be one of {wanted}, got {x!r}")),
+    )
+
+
+def _about(name: str, check: Callable[[Any], Any]) -> Callable[..., Any]:
+    """A function of the argument ``name``: clauses take arguments by their names."""
+
+    def clause(**arguments: Any) -> Any:
+        return check(arguments[name])
+
+    clause.__signature__ = Signature([Parameter(name, Parameter.KEYWORD_ONLY)])  # type: ignore[attr-defined]
+    clause.__wrapped__ = check  # type: ignore[attr-defined]
+    return clause
 
 
 def working_dtype(dtype: Any) -> Any:

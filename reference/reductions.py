@@ -27,8 +27,10 @@ from reference.exactness import (
     exact_sum_of_magnitudes,
     exact_sum_of_squares,
     has_24_bits,
+    is_largest_magnitude,
     is_multiple,
     is_power_of_two,
+    is_unit_of,
 )
 from reference.validation import (
     are_finite,
@@ -85,7 +87,7 @@ def power_of_two_at_most(x: Any) -> Any:
     return np.ldexp(np.float64(1), exponent - 1)
 
 
-@ensure("RED-47", lambda result, arrays: _is_largest_magnitude(result, arrays))
+@ensure("RED-47", lambda result, arrays: is_largest_magnitude(result, arrays))
 def largest_magnitude(arrays: Sequence[Array]) -> Any:
     """The largest absolute value of all elements of the arrays, as float64; 0 where there is none.
 
@@ -95,14 +97,6 @@ def largest_magnitude(arrays: Sequence[Array]) -> Any:
     """
     peaks = [np.max(np.abs(array)).astype(np.float64) for array in arrays if array.size]
     return functools.reduce(np.maximum, peaks, np.float64(0))
-
-
-def _is_largest_magnitude(largest: Any, arrays: Sequence[Array]) -> Any:
-    magnitudes = [exact(np.abs(array)) for array in arrays if array.size]
-    reached = [np.any(x == exact(largest)) for x in magnitudes] or [largest == 0]
-    below = [np.all(x <= exact(largest)) for x in magnitudes]
-    equal = functools.reduce(np.logical_or, reached)
-    return functools.reduce(np.logical_and, below, equal) & (largest.dtype == np.float64)
 
 
 @require(lambda x: is_float_array(x), lambda x: float_array_error("x", x))
@@ -251,6 +245,14 @@ def scale_by(x: Any, unit: Any) -> Sum:
     return Sum(value, np.isfinite(value) & (value / unit == x))
 
 
+@require(
+    lambda count: (count >= 0) & (count <= MOST_TERMS),
+    lambda count: ValueError(f"count must lie between 0 and {MOST_TERMS}, got {count}"),
+)
+@require(
+    lambda bound: (bound >= -MOST_BOUND) & (bound <= MOST_BOUND),
+    lambda bound: ValueError(f"bound must lie within ±{MOST_BOUND}, got {bound}"),
+)
 def folded_sum(blocks: Iterable[Array], count: int, bound: int) -> Sum:
     """The order-independent sum of ``count`` float64 terms in blocks, each term of magnitude at most 2**bound.
 
@@ -294,7 +296,7 @@ def _term_count(arrays: Sequence[Array]) -> int:
     return sum(array.size for array in arrays)
 
 
-@ensure("RED-20", lambda result, arrays: _is_scale(result, arrays))
+@ensure("RED-20", lambda result, arrays: is_unit_of(result, arrays))
 def scale(arrays: Sequence[Array]) -> Any:
     """The power of two at most the largest magnitude of the arrays; 1 where all elements are zero.
 
@@ -307,21 +309,6 @@ def scale(arrays: Sequence[Array]) -> Any:
     """
     largest = largest_magnitude(arrays)
     return power_of_two_at_most(np.where(largest > 0, largest, 1.0))
-
-
-def _is_scale(unit: Any, arrays: Sequence[Array]) -> Any:
-    magnitudes = [exact(np.abs(array)) for array in arrays if array.size]
-    below = [np.all(x < 2 * exact(unit)) for x in magnitudes]
-    reached = [np.any(x >= exact(unit)) for x in magnitudes]
-    zero = [np.all(x == 0) for x in magnitudes]
-    return (
-        is_power_of_two(unit)
-        & functools.reduce(np.logical_and, below, np.bool_(True))
-        & (
-            functools.reduce(np.logical_or, reached, np.bool_(False))
-            | functools.reduce(np.logical_and, zero, np.bool_(True))
-        )
-    )
 
 
 @require(
@@ -402,7 +389,7 @@ def _is_sum_of_squares(result: ScaledSquares, arrays: Sequence[Array]) -> Any:
         (abs(value - squares) <= SUM_ERROR * squares)
         & (~result.exact | (value == squares))
         & ((result.value >= 0.5) | (result.value == 0))
-        & _is_scale(result.unit, arrays)
+        & is_unit_of(result.unit, arrays)
     )
 
 

@@ -25,6 +25,7 @@ def shipped(name: str) -> Any:
 
 CONTRACT = shipped(f"{SEED}.yaml")
 ANSWERS = shipped(f"answers/{SEED}.yaml")
+NAMES = sorted(path.stem for path in FOLDER.glob("*.yaml") if path.name != OPEN)
 WAITING = shipped(OPEN)
 
 
@@ -38,7 +39,8 @@ def claim(name: str, verdict: str = "PROVED", reason: str | None = None, **other
 
 def report(*claims: dict[str, Any], **others: Any) -> dict[str, Any]:
     """A complete run of everything; claims that answers name are proven if nothing else is said."""
-    named = {name for answer in ANSWERS.values() for name in answer.get("claims", ())}
+    answers = [answer for contract in NAMES for answer in shipped(f"answers/{contract}.yaml").values()]
+    named = {name for answer in answers for name in answer.get("claims", ())}
     found = {name: claim(name) for name in sorted(named)} | {item["id"]: item for item in claims}
     return {"state": "complete", "selection": None, "claims": list(found.values()), **others}
 
@@ -80,12 +82,13 @@ def test_the_shipped_answers_name_what_exists() -> None:
     table = build(report())
     assert table["failures"] == []
     assert table["notes"] == []
-    (contract,) = table["contracts"]
-    assert contract["name"] == SEED
-    assert contract["source"] == CONTRACT["source"]
-    assert {entry["key"]: entry["status"] for entry in contract["entries"]} == {
-        entry.key: "answered" if entry.key in ANSWERS else "open" for entry in entries(CONTRACT)
-    }
+    assert [contract["name"] for contract in table["contracts"]] == NAMES
+    for contract in table["contracts"]:
+        document, answers = (shipped(f"{place}{contract['name']}.yaml") for place in ("", "answers/"))
+        assert contract["source"] == document.get("source")
+        assert {entry["key"]: entry["status"] for entry in contract["entries"]} == {
+            entry.key: "answered" if entry.key in answers else "open" for entry in entries(document)
+        }
     assert json.loads(json.dumps(table)) == table
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,8 +20,9 @@ from proofs.reductions.order import (
     ROTATED,
     SPLIT,
     Groups,
-    Twice,
-    each_grouping,
+    Repeated,
+    each_count,
+    everywhere,
     grouped,
     in_any_order,
     squares_in_order,
@@ -96,12 +97,15 @@ for dtype in FLOATS:
 @require(lambda max_norm: is_positive(max_norm), lambda max_norm: positive_error("max_norm", max_norm))
 @ensure(
     "CLIP-11",
-    lambda result, groups: (
-        (result.once.norm == result.again.norm) & same_bits(result.again.grads, grouped(result.once.grads[0], groups))
+    lambda result, groupings: everywhere(
+        lambda pair: (
+            (result.once.norm == pair[0].norm) & same_bits(pair[0].grads, grouped(result.once.grads[0], pair[1]))
+        ),
+        list(zip(result.again, groupings, strict=True)),
     ),
 )
-def clip_in_groups(x: Any, max_norm: Any, groups: Groups) -> Twice:
-    """The gradients x clipped as one array, and the same elements clipped in these groups.
+def clip_in_groups(x: Any, max_norm: Any, groupings: Sequence[Groups]) -> Repeated:
+    """The gradients x clipped as one array, and the same elements clipped in each of these groupings.
 
     Exchanges of neighbours generate all permutations, and cuts of one array all groupings, so the law holds for any two lists.
 
@@ -109,7 +113,8 @@ def clip_in_groups(x: Any, max_norm: Any, groups: Groups) -> Twice:
         CLIP-11  prove  Rounded(float16, float32, float64)  p = 2, n <= 4, lists of up to 3
                  permuting or regrouping a list changes neither the result of any element nor the norm
     """
-    return Twice(clip_by_global_norm([x], max_norm), clip_by_global_norm(grouped(x, groups), max_norm))
+    once = clip_by_global_norm([x], max_norm)
+    return Repeated(once, [clip_by_global_norm(grouped(x, groups), max_norm) for groups in groupings])
 
 
 def _bound_sum_once(path: Path, arguments: dict[str, Any]) -> None:
@@ -120,12 +125,12 @@ def _bound_sum_once(path: Path, arguments: dict[str, Any]) -> None:
         bound_sum(path, arguments)
 
 
-def order_run(dtype: Any, count: int, groups: Groups) -> Run:
-    """clip_in_groups on ``count`` elements in these groups."""
+def order_run(dtype: Any, count: int, groupings: tuple[Groups, ...]) -> Run:
+    """clip_in_groups on ``count`` elements in these groupings."""
     name = np.dtype(dtype).name
     return Run(
         clip_in_groups,
-        {"x": Array(dtype, (count,)), "max_norm": NUMBER, "groups": Fixed(groups)},
+        {"x": Array(dtype, (count,)), "max_norm": NUMBER, "groupings": Fixed(groupings)},
         Rounded(),
         uses=PIECES,
         leaving_out=("CLIP-9", "RED-55"),
@@ -133,16 +138,18 @@ def order_run(dtype: Any, count: int, groups: Groups) -> Run:
         determined={sum_of_squares: in_any_order(f"RED-42.{name}")},
         before={fits: _bound_sum_once, shrink_factor: bound_total, shrink: bound_factor},
         examples=[
-            {"x": np.array(WHOLE[count], dtype), "max_norm": np.float64(limit), "groups": groups}
+            {"x": np.array(WHOLE[count], dtype), "max_norm": np.float64(limit), "groupings": groupings}
             for limit in (2.0**80, 16, 9.3, 2, 0.3)
         ],
-        draw=functools.partial(_uneven_gradients, dtype, count, groups),
+        draw=functools.partial(_uneven_gradients, dtype, count, groupings),
     )
 
 
-def _uneven_gradients(dtype: Any, count: int, groups: Groups, generator: random.Random) -> dict[str, Any]:
+def _uneven_gradients(
+    dtype: Any, count: int, groupings: tuple[Groups, ...], generator: random.Random
+) -> dict[str, Any]:
     """Gradients of different sizes, and a max_norm below the largest of them."""
-    drawn = uneven_elements(dtype, count, groups, generator)
+    drawn = uneven_elements(dtype, count, groupings, generator)
     largest = float(np.max(np.abs(drawn["x"]))) or 1.0
     return {**drawn, "max_norm": np.float64(largest * generator.uniform(0.1, 1.0) or 1.0)}
 
@@ -160,7 +167,7 @@ for dtype in FLOATS:
         variant=name,
         theory=f"Rounded({name})",
         bound="p = 2, n <= 4, lists of up to 3",
-        runs=functools.partial(each_grouping, run),
+        runs=functools.partial(each_count, run),
         rests_on=[*PIECE_CLAIMS, f"CLIP-6.{name}", f"CLIP-12.{name}", f"RED-11.{name}", f"RED-42.{name}"],
         assumes=["ROUNDING"],
         twins=[

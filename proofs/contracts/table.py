@@ -284,7 +284,8 @@ def _clause_trouble(name: str, clause: str) -> str:
 def _is_required(function: Callable[..., Any], predicate: str, arguments: list[str]) -> bool:
     """Whether a precondition asks this predicate about these arguments."""
     return any(
-        predicate in found.condition.__code__.co_names and [*inspect.signature(found.condition).parameters] == arguments
+        predicate in inspect.unwrap(found.condition).__code__.co_names
+        and [*inspect.signature(found.condition).parameters] == arguments
         for found in clauses.preconditions(function)
     )
 

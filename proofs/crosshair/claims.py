@@ -89,7 +89,14 @@ def claim(
             theory="CrossHair",
             bound=bound,
             confirm=functools.partial(confirmation, question, LIMIT, example),
-            twins=(Twin(bug.name, bug.why, confirm=functools.partial(confirmation, broken, LIMIT, None)),),
+            twins=(
+                Twin(
+                    bug.name,
+                    bug.why,
+                    confirm=functools.partial(confirmation, broken, LIMIT, None),
+                    replaced={function: bug.body},
+                ),
+            ),
             location=location_of(function, clause),
         )
     )

@@ -6,11 +6,11 @@ import enum
 import graphlib
 import importlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-ROWS = ("reductions", "clipping", "elementary", "adam", "optimizer", "sgd", "rmsprop", "lion")
+ROWS = ("reductions", "clipping", "elementary", "optimizer", "sgd", "adam", "rmsprop", "lion", "schedules")
 VERBS = ("prove", "exhaust", "refute")
 Model = Mapping[str, str]
 State = Literal["CONFIRMED", "NOT_CONFIRMED", "REFUTED", "UNMET_PRECONDITION", "ERROR"]
@@ -98,6 +98,9 @@ class Twin:
     build: Build | None = None
     exhaust: Exhaust | None = None
     confirm: Confirm | None = None
+    replaced: Mapping[Any, Any] = field(
+        default_factory=dict
+    )  # functions, and the code that the bug puts in their place
 
     @property
     def group(self) -> str:
@@ -109,7 +112,8 @@ class Twin:
 class Claim:
     """A statement about one function, in one theory, up to one bound.
 
-    A claim about one more ``clause`` of a run is ``built_with`` the claim that runs it: they share obligations.
+    ``hunt`` looks for counterexamples among drawn inputs once a proof has failed. A claim about one more ``clause`` of a
+    run is ``built_with`` the claim that runs it: they share obligations.
     """
 
     id: str
@@ -122,6 +126,7 @@ class Claim:
     build: Build | None = None
     exhaust: Exhaust | None = None
     confirm: Confirm | None = None
+    hunt: Exhaust | None = None
     rests_on: tuple[str, ...] = ()
     assumes: tuple[str, ...] = ()
     twins: tuple[Twin, ...] = ()

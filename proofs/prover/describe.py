@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -47,6 +48,9 @@ def prove(
                 dataclasses.replace(run, clauses=(clause, *further)), label, timeout=timeout, rests_on=rests
             )
 
+    def hunt(name: str) -> Exhaustion:
+        return search([run for _, run in runs()], name)
+
     leader = f"{clause}.{variant}" if variant else clause
     claims = [
         CLAIMS.register(
@@ -59,6 +63,7 @@ def prove(
                 theory=theory,
                 bound=bound,
                 build=build if name == clause else None,
+                hunt=functools.partial(hunt, name),
                 rests_on=rests,
                 assumes=tuple(assumes),
                 twins=tuple(planted),
@@ -104,7 +109,9 @@ def exhaustive(
 def twin(name: str, why: str, run: Run, clause: str, replaced: Mapping[Any, Any], timeout: float = 60.0) -> Twin:
     """A planted bug that a solver must refute: other code in the place of a function."""
     broken = dataclasses.replace(run, replaced=replaced, clauses=(clause,), script=None)
-    return Twin(name, why, build=lambda: obligations(broken, f"{name}: ", f"twin:{name}", timeout))
+    return Twin(
+        name, why, build=lambda: obligations(broken, f"{name}: ", f"twin:{name}", timeout), replaced=dict(replaced)
+    )
 
 
 def sampled_twin(name: str, why: str, run: Run, clause: str, replaced: Mapping[Any, Any], tries: int = 20_000) -> Twin:
@@ -112,9 +119,9 @@ def sampled_twin(name: str, why: str, run: Run, clause: str, replaced: Mapping[A
     broken = dataclasses.replace(run, replaced=replaced, clauses=(clause,), script=None)
 
     def hunt() -> Exhaustion:
-        return search(broken, clause, tries)
+        return search([broken], clause, tries)
 
-    return Twin(name, why, exhaust=hunt)
+    return Twin(name, why, exhaust=hunt, replaced=dict(replaced))
 
 
 def statement_of(function: Callable[..., Any], clause: str) -> str:

@@ -74,6 +74,7 @@ class Part:
     trouble: str = ""
     seconds: float = 0.0
     confirmation: Confirmation | None = None
+    hunted: tuple[Exhaustion, ...] = ()  # the inputs tried after a proof had failed
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ def judge(claim: Claim, parts: Mapping[str, Part]) -> Result:
     """The verdict on a claim, as if all that it rests on were established; ``parts`` has the twins by group."""
     own = parts.get("", Part())
     asked = tuple(item for item in own.asked if not item.group and item.clause in ("", claim.clause))
-    own_part = replace(own, asked=asked)
+    own_part = replace(own, asked=asked, hunted=tuple(found for found in own.hunted if _is_about(found, claim)))
     twins = {twin.name: _twin(twin, own, parts.get(twin.group, Part())) for twin in claim.twins}
     finding = _JUDGES[claim.verb](own_part)
     if finding.verdict is ESTABLISHED[claim.verb]:
@@ -213,8 +214,13 @@ def _counterexample(part: Part) -> Replay | None:
     for item in part.asked:
         if item.refutes:
             return item.replay
-    offered = [source.counterexample for source in (part.exhaustion, part.confirmation) if source is not None]
+    sources = (part.exhaustion, part.confirmation, *part.hunted)
+    offered = [source.counterexample for source in sources if source is not None]
     return next((replay for replay in offered if replay is not None and replay.confirmed), None)
+
+
+def _is_about(found: Exhaustion, claim: Claim) -> bool:
+    return found.counterexample is not None and found.counterexample.clause == claim.clause
 
 
 def _said(confirmation: Confirmation) -> str:

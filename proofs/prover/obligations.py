@@ -13,6 +13,7 @@ import z3
 
 from proofs.prover.claims import Aim, Exhaustion, Model, Obligation, Query, Replay
 from proofs.prover.symbolic_run import Run, call_with, clauses_of
+from proofs.symbolic.array import SymbolicArray
 from proofs.symbolic.ieee import IEEE
 from proofs.symbolic.inputs import show, values_of
 from proofs.symbolic.paths import Path
@@ -72,7 +73,7 @@ def _lemma_witness(model: Model) -> Replay:
 
 def _witness(run: Run, path: Path, name: str, timeout: float) -> Obligation:
     """The facts of a path can hold together: in the actual run of an example that takes it, else in some model."""
-    actual = (follow(path.recipes, path.facts, _numbers(run, example)) for example in run.examples)
+    actual = (_actual(run, path, example) for example in run.examples)
     equations = next((found for found in actual if found is not None), [])
     return Obligation(
         f"{name}: witness",
@@ -81,6 +82,33 @@ def _witness(run: Run, path: Path, name: str, timeout: float) -> Obligation:
         _Replay(run, ""),
         spurious_possible=not isinstance(run.theory, IEEE),
     )
+
+
+def _actual(run: Run, path: Path, example: Mapping[str, Any]) -> list[z3.BoolRef] | None:
+    """Equations for the actual run of an example; ``None`` if it does not take the path."""
+    if not isinstance(run.theory, IEEE):
+        return follow(path.recipes, path.facts, _numbers(run, example))
+    pairs = _bits(run, example)
+    for fact in path.facts:
+        actual = z3.simplify(z3.substitute(fact, *pairs))
+        if z3.is_false(actual):
+            return None
+        if z3.is_eq(actual) and actual.arg(0).num_args() == 1 and z3.is_bv(bits := actual.arg(0).arg(0)):
+            pairs.append((bits, z3.simplify(z3.fpToIEEEBV(actual.arg(1)))))  # `bits_of` a number that is known now
+    return [variable == value for variable, value in pairs]
+
+
+def _bits(run: Run, example: Mapping[str, Any]) -> list[tuple[z3.ExprRef, z3.ExprRef]]:
+    """The solver's variables of a run, each with its value in an example: the bits of a float decide everything else."""
+    found: list[tuple[z3.ExprRef, z3.ExprRef]] = []
+    for name, kind in run.inputs.items():
+        symbols, values = kind.symbolic(name, run.theory), example[name]
+        several = isinstance(symbols, list | tuple)
+        for symbol, value in zip(symbols, values, strict=True) if several else [(symbols, values)]:
+            if isinstance(symbol, SymbolicArray):
+                constants = (run.theory.constant(element, symbol.dtype) for element in np.ravel(value))
+                found += zip(symbol.elements.ravel(), constants, strict=True)
+    return found
 
 
 def _numbers(run: Run, example: Mapping[str, Any]) -> dict[str, Value]:
@@ -210,14 +238,18 @@ def judge(run: Run, arguments: Mapping[str, Any], clause: str) -> Replay:
     return Replay(not broken, inputs, outputs, ", ".join(wanted), f"breaks {', '.join(broken)}" if broken else "")
 
 
-def search(run: Run, clause: str, tries: int = 20_000, seed: int = 0) -> Exhaustion:
-    """Look for an input on which the clause fails, among random ones: refutes a must-fail twin, proves nothing."""
+def search(runs: Sequence[Run], clause: str, tries: int = 20_000, seed: int = 0) -> Exhaustion:
+    """Look for an input on which the clause fails, among examples and random ones, one run after the other; proves nothing."""
     generator = random.Random(seed)
-    for count in range(1, tries + 1):
-        verdict = judge(run, run.random(generator), clause)
-        if verdict.confirmed:
-            return Exhaustion(count, verdict)
-    return Exhaustion(tries, None)
+    count = 0
+    for round_ in range(tries // len(runs)):
+        for run in runs:
+            count += 1
+            arguments = run.examples[round_] if round_ < len(run.examples) else run.random(generator)
+            verdict = judge(run, arguments, clause)
+            if verdict.confirmed:
+                return Exhaustion(count, verdict)
+    return Exhaustion(count, None)
 
 
 def exhaust(run: Run, clause: str, inputs: Iterable[Mapping[str, Any]]) -> Exhaustion:

@@ -33,6 +33,7 @@ class Failure:
 
     text: str
     timed_out: bool = False
+    needless: bool = False
 
 
 @dataclass
@@ -41,6 +42,7 @@ class _Task:
     arguments: tuple[Any, ...]
     limit: float
     done: list[Callable[[Any, float], None]]
+    needed: list[Callable[[], bool]]
     finished: bool = False
 
 
@@ -72,16 +74,20 @@ class Pool:
         done: Callable[[T | Failure, float], None],
         priority: float = 0.0,
         key: str | None = None,
+        needed: Callable[[], bool] = lambda: True,
     ) -> None:
         """Queue a task, the lowest priority first; ``done`` gets its result and the seconds that it took.
 
+        A task that nobody needs any more when its turn comes is not run.
+
         A task with the ``key`` of one that is under way is not run again: it gets that one's result.
         """
-        task = _Task(function, arguments, limit, [done])
+        task = _Task(function, arguments, limit, [done], [needed])
         if key is not None:
             known = self._keyed.get(key)
             if known is not None and not known.finished:
                 known.done.append(done)
+                known.needed.append(needed)
                 return
             self._keyed[key] = task
         heapq.heappush(self._waiting, (priority, next(self._order), task))
@@ -91,13 +97,16 @@ class Pool:
         try:
             while self._waiting or self._running:
                 while self._waiting and len(self._running) < self._jobs:
-                    self._start(heapq.heappop(self._waiting)[-1])
+                    task = heapq.heappop(self._waiting)[-1]
+                    if any(needed() for needed in task.needed):
+                        self._start(task)
+                    else:
+                        _finish(task, Failure("not needed any more", needless=True), 0.0)
+                if not self._running:
+                    continue
                 for future in wait(self._running, return_when=FIRST_COMPLETED).done:
                     task, started = self._running.pop(future)
-                    task.finished = True
-                    outcome, seconds = _outcome(future, task), time.monotonic() - started
-                    for number, done in enumerate(task.done):
-                        done(outcome, 0.0 if number else seconds)
+                    _finish(task, _outcome(future, task), time.monotonic() - started)
         except BaseException:
             self._abandon()
             raise
@@ -116,6 +125,12 @@ class Pool:
         deadline = time.monotonic() + PATIENCE
         while multiprocessing.active_children() and time.monotonic() < deadline:
             time.sleep(0.01)
+
+
+def _finish(task: _Task, outcome: Any, seconds: float) -> None:
+    task.finished = True
+    for number, done in enumerate(task.done):
+        done(outcome, 0.0 if number else seconds)
 
 
 def _guarded(memory: int, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:

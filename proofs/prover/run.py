@@ -35,6 +35,7 @@ class Settings:
     build: Path = Path("build")
     cache: Path | None = Path(".proofgrad-cache")
     source: str = SOURCE
+    planted: tuple[str, str] | None = None  # a claim and its twin whose bug stands in the place of the shipped code
 
 
 class Watcher(Protocol):
@@ -83,7 +84,7 @@ def run(
     registry = registry_at(settings.source)
     registry.check()
     claims = registry.select(selection)
-    running = _Run(settings, registry, claims, pool, watcher, durations or {})
+    running = _Run(settings, registry, claims, pool, watcher, durations)
     complete = True
     try:
         running.go()
@@ -99,6 +100,16 @@ def run(
     )
 
 
+def run_alone(settings: Settings, claim: Claim) -> list[Result]:
+    """Run one claim without those that it rests on; with it comes what is built with it."""
+    pool = Pool(settings.jobs, ["proofs.prover.tasks", settings.source.partition(":")[0]])
+    registry = registry_at(settings.source)
+    leader = claim.built_with or claim.id
+    running = _Run(settings, registry, [other for other in registry if leader in (other.id, other.built_with)], pool)
+    running.go()
+    return running.judged()
+
+
 class _Run:
     """The claims of one run and how far they have come."""
 
@@ -108,13 +119,14 @@ class _Run:
         registry: Registry,
         claims: Sequence[Claim],
         pool: Pool,
-        watcher: Watcher | None,
-        durations: Mapping[tuple[str, str], float],
+        watcher: Watcher | None = None,
+        durations: Mapping[tuple[str, str], float] | None = None,
     ) -> None:
         self.settings = settings
         self.pool = pool
-        self.durations = durations
-        self.kept = Kept(settings.cache) if settings.source == SOURCE else None  # its sources are known
+        self.durations = durations or {}
+        as_shipped = settings.source == SOURCE and settings.planted is None
+        self.kept = Kept(settings.cache) if as_shipped else None  # the sources are known
         self._registry = registry
         self._claims = claims
         self._watcher = watcher
@@ -128,11 +140,16 @@ class _Run:
             self._watcher.begun(self._claims)
         for claim in self._claims:
             own = () if claim.built_with else (None,)
-            self._parts[claim.id] = [_PartRun(self, claim, twin) for twin in (*own, *claim.twins)]
+            twins = () if self.settings.planted else claim.twins
+            self._parts[claim.id] = [_PartRun(self, claim, twin) for twin in (*own, *twins)]
         for claim in self._claims:
             for part in self._parts[claim.id]:
                 part.start()
         self.pool.drain()
+
+    def built_with(self, claim: Claim) -> list[Claim]:
+        """The claims that share the obligations of one."""
+        return [other for other in self._claims if other is claim or other.built_with == claim.id]
 
     def asked(self, claim: str, name: str) -> None:
         if self._watcher is not None:
@@ -140,9 +157,8 @@ class _Run:
 
     def part_done(self, claim: Claim) -> None:
         """Judge a claim once its last part is done, and settle whatever waited for it."""
-        for other in self._claims:
-            if other is claim or other.built_with == claim.id:
-                self._judge(other)
+        for other in self.built_with(claim):
+            self._judge(other)
         progress = True
         while progress:
             settled = [self._settle(other) for other in self._claims]
@@ -173,6 +189,10 @@ class _Run:
             self._watcher.finished(result)
         return True
 
+    def judged(self) -> list[Result]:
+        """The claims of this run, each by its own evidence."""
+        return list(self._judged.values())
+
     def results(self) -> tuple[Result, ...]:
         """One result per registered claim; what was not finished is not established."""
         return tuple(self._settled.get(claim.id) or self._unsettled(claim) for claim in self._registry)
@@ -201,11 +221,13 @@ class _PartRun:
         self._confirm = (twin or claim).confirm if twin or claim.verb != "exhaust" else None
         settings = run.settings
         self._place = tasks.Place(
-            settings.source, claim.id, self.group, settings.build, settings.cache, settings.timeout
+            settings.source, claim.id, self.group, settings.build, settings.cache, settings.timeout, settings.planted
         )
         self._asked: list[Asked] = []
         self._exhaustion: Exhaustion | None = None
         self._confirmation: Confirmation | None = None
+        self._hunts = 0
+        self._hunted: tuple[Exhaustion, ...] = ()
         self._trouble: list[str] = []
         self._seconds = 0.0
         self._open = 0
@@ -214,7 +236,7 @@ class _PartRun:
     def evidence(self) -> Part:
         """What is known so far."""
         trouble = "; ".join(self._trouble)
-        return Part(tuple(self._asked), self._exhaustion, trouble, self._seconds, self._confirmation)
+        return Part(tuple(self._asked), self._exhaustion, trouble, self._seconds, self._confirmation, self._hunted)
 
     def start(self) -> None:
         """Take over what is kept, or queue the first tasks."""
@@ -242,6 +264,7 @@ class _PartRun:
         limit: float | None = None,
         priority: float = 0.0,
         key: str | None = None,
+        needed: Callable[[], bool] = lambda: True,
     ) -> None:
         """Queue a task of this part; when the last is done, so is the part."""
 
@@ -255,11 +278,12 @@ class _PartRun:
 
         self._open += 1
         limit = self._run.settings.task_timeout if limit is None else limit
-        self._run.pool.submit(function, *arguments, limit=limit, done=done, priority=priority, key=key)
+        self._run.pool.submit(function, *arguments, limit=limit, done=done, priority=priority, key=key, needed=needed)
 
     def _built(self, outcome: list[Asked] | Failure) -> None:
         if isinstance(outcome, Failure):
             self._trouble.append(f"the obligations could not be built: {outcome.text}")
+            self._search()
             return
         self._asked = outcome
         for asked in outcome:
@@ -306,9 +330,13 @@ class _PartRun:
             limit=asked.query.timeout + GRACE,
             priority=1.0 / (1.0 + self._run.durations.get((self._claim.id, asked.name), 0.0)),
             key=f"{asked.key} {asked.query.timeout:g}",
+            needed=lambda: not self._is_refuted,
         )
 
     def _answered(self, index: int, outcome: Solved | Failure) -> None:
+        if isinstance(outcome, Failure) and outcome.needless:
+            self._asked[index] = replace(self._asked[index], answer=Answer.SKIPPED)
+            return
         if isinstance(outcome, Failure):
             answer = Answer.TIMEOUT if outcome.timed_out else Answer.ERROR
             outcome = Solved(answer, {}, "" if outcome.timed_out else outcome.text)
@@ -316,6 +344,8 @@ class _PartRun:
         self._asked[index] = asked
         self._run.asked(self._claim.id, asked.name)
         hunted = tasks.first_suffices(self._claim, asked.group)
+        if asked.aim is Aim.GOAL and asked.answer is not Answer.UNSAT:
+            self._search()
         if asked.answer is Answer.SAT and asked.replayable:
             if hunted:
                 self._replay([index])
@@ -323,6 +353,26 @@ class _PartRun:
                 self._unreplayed.append(index)
         elif hunted:
             self._hunt(asked.group)
+
+    def _search(self) -> None:
+        """A proof has failed: look for inputs that break the clauses themselves; what is found makes the rest needless."""
+        if self._hunts or self.group:
+            return
+        for claim in self._run.built_with(self._claim):
+            if claim.hunt is not None:
+                place = replace(self._place, claim=claim.id)
+                self._hunts += 1
+                self._submit(tasks.hunt, place, then=self._searched, priority=-1.0)
+
+    def _searched(self, outcome: Exhaustion | Failure) -> None:
+        if not isinstance(outcome, Failure):
+            self._hunted = (*self._hunted, outcome)
+
+    @property
+    def _is_refuted(self) -> bool:
+        """Whether every clause of this part has its counterexample; of a planted bug, one is enough."""
+        wanted = 1 if self._run.settings.planted else self._hunts
+        return 0 < wanted <= sum(found.counterexample is not None for found in self._hunted)
 
     def _replay(self, indices: Sequence[int]) -> None:
         models = {index: (self._asked[index].key, self._asked[index].model) for index in indices}
@@ -342,7 +392,7 @@ class _PartRun:
 
     def _replay_or_finish(self) -> None:
         """Models of a claim's own obligations are replayed together: one build serves them all."""
-        if self._unreplayed:
+        if self._unreplayed and not self._is_refuted:
             indices, self._unreplayed = self._unreplayed, []
             self._replay(indices)
         else:

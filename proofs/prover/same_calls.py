@@ -31,10 +31,11 @@ class Elementwise(NamedTuple):
 
 
 class Determined(NamedTuple):
-    """What of its arguments determines the result of a function, and the claim that says so."""
+    """What of its arguments determines the result of a function, the claim that says so, and where it does."""
 
     key: Callable[[dict[str, Any]], Any]
     claim: str
+    where: Callable[..., Any] | None = None
 
 
 def remember(path: Path, function: Function, call: Call) -> Call:

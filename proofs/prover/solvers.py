@@ -5,13 +5,15 @@ from __future__ import annotations
 import functools
 import importlib.metadata
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from proofs.prover.claims import Query
 from proofs.prover.evidence import Answer
 
 QUICK = 1_500_000  # z3 resource units: deterministic, about half a second
+QUICK_SECONDS = 1.0  # for Bitwuzla, which counts no resources
+QUICK_SOLVERS = ("z3", "bitwuzla")  # that keep their limits well enough for a process that others need
 DISTRIBUTIONS = {"z3": "z3-solver", "bitwuzla": "bitwuzla", "cvc5": "cvc5"}
 
 
@@ -40,8 +42,10 @@ def solve(query: Query) -> Solved:
 
 
 def solve_quickly(query: Query, context: Any) -> Solved:
-    """Answer a small question for z3, or give up soon, in a context that others used before: making one takes longer."""
-    return _z3(query, context, QUICK)
+    """Answer a small question, or give up soon; z3 in a context that others used before: making one takes longer."""
+    if query.solver == "z3":
+        return _z3(query, context, QUICK)
+    return _SOLVERS[query.solver](replace(query, timeout=min(query.timeout, QUICK_SECONDS)))
 
 
 def _z3(query: Query, context: Any = None, resources: int = 0) -> Solved:

@@ -124,10 +124,14 @@ class Run:
         _require_preconditions(path, function, arguments)
         if use is None:
             return Call(function.__name__, arguments, body())
+        arguments = {name: list(value) if isinstance(value, Iterator) else value for name, value in arguments.items()}
         if function in self.determined:
-            earlier = call_of_key(path, function, arguments, self.determined[function])
+            known = self.determined[function]
+            earlier = call_of_key(path, function, arguments, known)
             if earlier is not None:
-                path.assumed.add(self.determined[function].claim)
+                path.assumed.add(known.claim)
+                if known.where is not None:
+                    path.require(truth(known.where(**arguments)))
                 return replace(earlier, arguments=arguments)
         if function in self.elementwise:
             return self._element_by_element(function, use, arguments)

@@ -5,11 +5,13 @@ Obligations hold closures and are never sent between processes: whoever needs on
 
 from __future__ import annotations
 
+import functools
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import z3
 
@@ -29,9 +31,11 @@ from proofs.prover.claims import (
 from proofs.prover.evidence import Answer, Asked
 from proofs.prover.files import write_atomically
 from proofs.prover.pool import described
-from proofs.prover.solvers import Solved, solve, solve_quickly, version
+from proofs.prover.solvers import QUICK_SOLVERS, Solved, solve, solve_quickly, version
+from reference import contracts
 
 LEAST_LIMIT = 1.0  # seconds: whoever allows less wants to see a time out
+HOPED_FOR = {Aim.GOAL: {Answer.UNSAT}, Aim.WITNESS: {Answer.SAT}, Aim.REFUTE: {Answer.SAT, Answer.UNSAT}}
 EXPECTED_ANSWER = {Aim.GOAL: "unsat", Aim.WITNESS: "sat", Aim.REFUTE: "sat"}
 
 
@@ -45,6 +49,7 @@ class Place:
     build: Path
     cache: Path | None
     timeout: float | None
+    planted: tuple[str, str] | None = None  # a claim and its twin whose bug stands in the place of the shipped code
 
     @property
     def owner(self) -> Claim | Twin:
@@ -67,6 +72,7 @@ def first_suffices(claim: Claim, group: str) -> bool:
 def build(place: Place) -> list[Asked]:
     """Build the obligations, write their files, and answer from the cache what it knows, with a replay."""
     claim = registry_at(place.source)[place.claim]
+    plant(place)
     cache = Cache(place.cache)
     settled: set[str] = set()
     every: list[Asked] = []
@@ -75,7 +81,7 @@ def build(place: Place) -> list[Asked]:
         asked = _asked(place, number, obligation)
         known = None if asked.group in settled else cache.get(asked.key)
         cached = known is not None
-        if known is None and not first_suffices(claim, asked.group):
+        if known is None and asked.group not in settled:
             known = quick.answer(asked)
         if known is not None:
             asked = answered(asked, known, cached)
@@ -97,15 +103,16 @@ class _Quick:
         self._given_up: set[str] = set()
 
     def answer(self, asked: Asked) -> Solved | None:
-        """The expected answer, if it is soon found."""
-        if asked.query.solver != "z3" or asked.query.timeout < LEAST_LIMIT or asked.key in self._given_up:
+        """The expected answer, if it is soon found; from a hunt for counterexamples, any."""
+        patient = asked.query.timeout >= LEAST_LIMIT and asked.query.solver in QUICK_SOLVERS
+        if not patient or asked.key in self._given_up:
             return None
         started = time.monotonic()
         try:
             solved = solve_quickly(asked.query, self._context)
         except Exception:  # it is asked again, and then says what is wrong
             solved = Solved(Answer.ERROR)
-        if solved.answer is not (Answer.SAT if asked.aim is Aim.WITNESS else Answer.UNSAT):
+        if solved.answer not in HOPED_FOR[asked.aim]:
             self._given_up.add(asked.key)
             return None
         solved = replace(solved, seconds=round(time.monotonic() - started, 3))
@@ -123,6 +130,7 @@ def ask(query: Query, cache: Path | None) -> Solved:
 
 def replay(place: Place, models: Mapping[int, tuple[str, Model]]) -> dict[int, Replay | str]:
     """Replay models of obligations given by position; the key makes sure that it is still the same query."""
+    plant(place)
     found: dict[int, Replay | str] = {}
     for index, obligation in enumerate(_obligations(place)):
         if index in models:
@@ -137,13 +145,46 @@ def replay(place: Place, models: Mapping[int, tuple[str, Model]]) -> dict[int, R
 def exhaust(place: Place) -> Exhaustion:
     """Try every input."""
     assert place.owner.exhaust is not None
+    plant(place)
     return place.owner.exhaust()
+
+
+def hunt(place: Place) -> Exhaustion:
+    """Look for an input that breaks a claim's clause."""
+    claim = registry_at(place.source)[place.claim]
+    assert claim.hunt is not None
+    plant(place)
+    return claim.hunt()
+
+
+def plant(place: Place) -> None:
+    """Put a twin's bug in the place of the shipped code, in this process."""
+    if place.planted is not None:
+        name, bug = place.planted
+        twin = next(twin for twin in registry_at(place.source)[name].twins if twin.name == bug)
+        for function, code in twin.replaced.items():
+            function.__bare__ = _in_place_of(function, code)
+
+
+def _in_place_of(function: Any, code: Callable[..., Any]) -> Callable[..., Any]:
+    """The code of a bug; when it asks for the function's own, it gets what was shipped."""
+    shipped = contracts.bare(function)
+
+    def planted(*args: Any, **kwargs: Any) -> Any:
+        function.__bare__ = shipped
+        try:
+            return code(*args, **kwargs)
+        finally:
+            function.__bare__ = planted
+
+    return functools.wraps(shipped)(planted)
 
 
 def confirm(place: Place) -> Confirmation:
     """Let CrossHair follow every path."""
     assert place.owner.confirm is not None
-    return place.owner.confirm(place.cache)
+    plant(place)
+    return place.owner.confirm(None if place.planted else place.cache)
 
 
 def answered(asked: Asked, solved: Solved, cached: bool = False) -> Asked:

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from proofs.prover.claims import Claim, Replay
 from proofs.prover.evidence import Result, Verdict
 from proofs.prover.expected import Surprises
+from proofs.prover.planted import Planted
 from proofs.prover.run import Outcome
 
 THEORIES = {
@@ -94,6 +95,16 @@ def claim_lines(result: Result, widths: tuple[int, int, int, int] = (0, 0, 0, 0)
         yield f"    {finding.reason}"
     if finding.verdict is Verdict.REFUTED and finding.counterexample is not None:
         yield from _replay_lines(finding.counterexample)
+
+
+def planted_lines(planted: Planted) -> Iterator[str]:
+    """A bug in the shipped code, and the claim that an input refutes."""
+    verdict = f"REFUTED by {planted.refuted}" if planted.refuted else "NOT REFUTED"
+    yield f"{planted.claim.id}  {planted.twin.name}: {planted.twin.why}  {verdict}"
+    if planted.counterexample is not None:
+        yield from _replay_lines(planted.counterexample)
+    if planted.reason:
+        yield f"    {planted.reason}"
 
 
 def summary(outcome: Outcome, surprises: Surprises | None) -> Iterator[str]:

@@ -16,11 +16,11 @@ import numpy as np
 
 from proofs.prover.describe import prove, sampled_twin, twin
 from proofs.prover.same_calls import Determined, terms
-from proofs.prover.symbolic_run import Run
+from proofs.prover.symbolic_run import Run, Use
 from proofs.reductions.lists import FLOATS, WHOLE, bound_quotients
 from proofs.reductions.one_by_one import ALONE, ALONE_CLAIMS
 from proofs.reductions.pieces import COMPLETE, NUMBER, PIECE_CLAIMS, PIECES
-from proofs.reductions.squares import bound_scaled
+from proofs.reductions.squares import bound_squares
 from proofs.reductions.sums import FAR_FROM_OVERFLOW, bound_scaled_sum, bound_terms
 from proofs.symbolic.ieee import IEEE
 from proofs.symbolic.inputs import Array, Fixed, lists_up_to, random_floats
@@ -48,6 +48,13 @@ class Twice(NamedTuple):
 
     once: Any
     again: Any
+
+
+class Repeated(NamedTuple):
+    """The result for the elements of one array, and for the same elements in each of some groupings."""
+
+    once: Any
+    again: list[Any]
 
 
 def grouped(x: Any, groups: Groups) -> list[Any]:
@@ -78,6 +85,16 @@ def each_grouping(run: Callable[[int, Groups], Run]) -> Iterator[tuple[str, Run]
             yield f"{groups}: ", run(count, groups)
 
 
+def each_count(run: Callable[[int, tuple[Groups, ...]], Run]) -> Iterator[tuple[str, Run]]:
+    """The run for up to 4 elements with all that generates their permutations and regroupings at once."""
+    return ((f"{count}: ", run(count, (*exchanges(count), *cuts(count)))) for count in range(2, 5))
+
+
+def everywhere(holds: Callable[[Any], Any], results: Sequence[Any]) -> Any:
+    """Whether something holds for each of some results."""
+    return functools.reduce(np.logical_and, [holds(result) for result in results])
+
+
 def in_any_order(claim: str) -> Determined:
     """Of a list of arrays, its dtype and the elements, in whatever order and arrays, determine the result."""
     return Determined(_elements, claim)
@@ -91,21 +108,39 @@ def _elements(arguments: dict[str, Any]) -> list[tuple[str, int]]:
 # ---- the folded sum -------------------------------------------------------------------------------------------------
 
 
-@require(lambda x: np.all(np.abs(x) <= 2), lambda x: ValueError(f"x must lie within ±2, got {x}"))
+@require(
+    lambda x, bound: _are_about_within([x], bound), lambda bound: ValueError(f"x must lie within about ±2**{bound}")
+)
 @ensure(
     "RED-40",
     lambda result: (result.once.value == result.again.value) & (result.once.exact == result.again.exact),
 )
-def sum_twice(x: Any, groups: Groups) -> Twice:
+def sum_twice(x: Any, groups: Groups, bound: int) -> Twice:
     """The folded sum of x, and of the same elements in these groups.
 
     Claims
-        RED-40  prove  Rounded(float64)  n <= 4, every permutation, up to 4 blocks  no bit of value or exact changes
+        RED-40  prove  Rounded(float64)  n <= 4, |x| <= 1.05 · 2**bound, bound = 1 and 2, every permutation, up to 4 blocks
+                no bit of value or exact changes
     """
-    return Twice(folded_sum([x], x.size, bound=1), folded_sum(grouped(x, groups), x.size, bound=1))
+    return Twice(folded_sum([x], x.size, bound), folded_sum(grouped(x, groups), x.size, bound))
 
 
-def _in_order(x: Any, groups: Groups) -> Twice:
+def _are_about_within(blocks: Sequence[Any], bound: int) -> Any:
+    """The rounding model bounds a rounded square by a little more than the square of the bound."""
+    each = (np.all(np.abs(block) <= 1.05 * 2.0**bound) for block in blocks)
+    return functools.reduce(np.logical_and, each)
+
+
+def _terms_of_sum(arguments: dict[str, Any]) -> tuple[list[int], int, int]:
+    """The terms of a folded sum by the numbers that the solver gave them, their count and their bound."""
+    numbers = sorted(term.get_id() for block in arguments["blocks"] for term in terms(block))
+    return numbers, arguments["count"], arguments["bound"]
+
+
+IN_ANY_ORDER = Determined(_terms_of_sum, "RED-40", where=lambda blocks, count, bound: _are_about_within(blocks, bound))
+
+
+def _in_order(x: Any, groups: Groups, bound: int) -> Twice:
     return Twice(_running(x), _running(x[[i for group in groups for i in group]]))
 
 
@@ -116,39 +151,42 @@ def _running(x: Any) -> Sum:
     return Sum(total, np.bool_(False))
 
 
-def uneven_terms(count: int, groups: Groups, generator: random.Random) -> dict[str, Any]:
+def uneven_terms(count: int, groups: Groups, bound: int, generator: random.Random) -> dict[str, Any]:
     """Terms below 2 on no common grid that float64 could hold the sum on."""
     return {
         "x": np.array([generator.uniform(-2, 2) / generator.randint(3, 99) for _ in range(count)]),
         "groups": groups,
+        "bound": bound,
     }
 
 
-def twice_run(count: int, groups: Groups) -> Run:
+def twice_run(count: int, groups: Groups, bound: int = 1) -> Run:
     """sum_twice on ``count`` terms in these groups."""
     return Run(
         sum_twice,
-        {"x": Array(np.float64, (count,)), "groups": Fixed(groups)},
+        {"x": Array(np.float64, (count,)), "groups": Fixed(groups), "bound": Fixed(bound)},
         Rounded(),
         uses={fold: "contract", add: "both"},
         leaving_out=COMPLETE,
         elementwise=ALONE,
-        draw=functools.partial(uneven_terms, count, groups),
-        examples=[{"x": np.array([1.0, 0.5, -1.5, 0.25][:count]), "groups": groups}],
+        draw=functools.partial(uneven_terms, count, groups, bound),
+        examples=[{"x": np.array([1.0, 0.5, -1.5, 0.25][:count]), "groups": groups, "bound": bound}],
     )
 
 
 def _each_grouping() -> Iterator[tuple[str, Run]]:
-    yield from each_grouping(twice_run)
     singles = tuple((i,) for i in range(4))
-    yield f"{singles}: ", twice_run(4, singles)
+    for bound in (1, 2):
+        for label, run in each_grouping(functools.partial(twice_run, bound=bound)):
+            yield f"2**{bound}, {label}", run
+        yield f"2**{bound}, {singles}: ", twice_run(4, singles, bound)
 
 
 prove(
     "RED-40",
     sum_twice,
     theory="Rounded(float64)",
-    bound="n <= 4, every permutation, up to 4 blocks",
+    bound="n <= 4, |x| <= 1.05 · 2**bound, bound = 1 and 2, every permutation, up to 4 blocks",
     runs=_each_grouping,
     statement="permuting or regrouping the terms of a folded sum changes no bit of value or exact",
     rests_on=(*PIECE_CLAIMS, *ALONE_CLAIMS),
@@ -196,14 +234,15 @@ prove(
 @require(lambda x: are_finite([x]), lambda x: finite_error("x", [x]))
 @ensure(
     "RED-42",
-    lambda result: (
-        (result.once.value == result.again.value)
-        & (result.once.exact == result.again.exact)
-        & (result.once.unit == result.again.unit)
+    lambda result: everywhere(
+        lambda again: (
+            (result.once.value == again.value) & (result.once.exact == again.exact) & (result.once.unit == again.unit)
+        ),
+        result.again,
     ),
 )
-def squares_twice(x: Any, groups: Groups) -> Twice:
-    """The sum of squares of x as one array, and of the same elements in these groups.
+def squares_repeated(x: Any, groupings: Sequence[Groups]) -> Repeated:
+    """The sum of squares of x as one array, and of the same elements in each of these groupings.
 
     Exchanges of neighbours generate all permutations, and cuts of one array all groupings, so the law holds for any two lists.
 
@@ -211,38 +250,41 @@ def squares_twice(x: Any, groups: Groups) -> Twice:
         RED-42  prove  Rounded(float16, float32, float64)  n <= 4, lists of up to 3
                 permuting or regrouping a list changes neither value nor exact nor unit of its sum of squares
     """
-    return Twice(sum_of_squares([x]), sum_of_squares(grouped(x, groups)))
+    return Repeated(sum_of_squares([x]), [sum_of_squares(grouped(x, groups)) for groups in groupings])
 
 
 @require(lambda x: is_float_array(x), lambda x: float_array_error("x", x))
 @require(lambda x: are_finite([x]), lambda x: finite_error("x", [x]))
 @ensure(
     "RED-43",
-    lambda result: (result.once.value == result.again.value) & (result.once.exact == result.again.exact),
+    lambda result: everywhere(
+        lambda again: (result.once.value == again.value) & (result.once.exact == again.exact), result.again
+    ),
 )
-def list_sum_twice(x: Any, groups: Groups) -> Twice:
-    """The sum of x as one array, and of the same elements in these groups; see `squares_twice`.
+def list_sum_repeated(x: Any, groupings: Sequence[Groups]) -> Repeated:
+    """The sum of x as one array, and of the same elements in each of these groupings; see `squares_repeated`.
 
     Claims
         RED-43  prove  Rounded(float16, float32, float64)  n <= 4, lists of up to 3; of float64 |x| <= 2**1020
                 permuting or regrouping a list changes neither value nor exact of its sum
     """
-    return Twice(reproducible_sum([x]), reproducible_sum(grouped(x, groups)))
+    return Repeated(reproducible_sum([x]), [reproducible_sum(grouped(x, groups)) for groups in groupings])
 
 
-def list_run(function: Any, hooks: Any, dtype: Any, count: int, groups: Groups) -> Run:
-    """One of these functions on ``count`` elements in these groups."""
+def list_run(function: Any, summed: Use, hooks: Any, dtype: Any, count: int, groupings: tuple[Groups, ...]) -> Run:
+    """One of these functions on ``count`` elements in these groupings; all folded sums are known by the first."""
     return Run(
         function,
-        {"x": Array(dtype, (count,)), "groups": Fixed(groups)},
+        {"x": Array(dtype, (count,)), "groupings": Fixed(groupings)},
         Rounded(),
-        uses=PIECES,
+        uses={**PIECES, folded_sum: summed},
         leaving_out=COMPLETE,
         elementwise=ALONE,
-        domain=_far_from_overflow if function is list_sum_twice and dtype == np.float64 else None,
+        determined={folded_sum: IN_ANY_ORDER},
+        domain=_far_from_overflow if function is list_sum_repeated and dtype == np.float64 else None,
         before=hooks,
-        draw=functools.partial(uneven_elements, dtype, count, groups),
-        examples=[{"x": np.array(WHOLE[count], dtype), "groups": groups}],
+        draw=functools.partial(uneven_elements, dtype, count, groupings),
+        examples=[{"x": np.array(WHOLE[count], dtype), "groupings": groupings}],
     )
 
 
@@ -250,9 +292,9 @@ def _far_from_overflow(x: Any) -> Any:
     return np.all(np.abs(x) <= FAR_FROM_OVERFLOW)
 
 
-def uneven_elements(dtype: Any, count: int, groups: Groups, generator: random.Random) -> dict[str, Any]:
+def uneven_elements(dtype: Any, count: int, groupings: tuple[Groups, ...], generator: random.Random) -> dict[str, Any]:
     """Elements of different sizes, whose sums float64 does not hold."""
-    return {"x": np.array(random_floats(generator, np.dtype(dtype), count), dtype), "groups": groups}
+    return {"x": np.array(random_floats(generator, np.dtype(dtype), count), dtype), "groupings": groupings}
 
 
 def squares_in_order(arrays: Any) -> ScaledSquares:
@@ -275,23 +317,26 @@ def _sum_in_order(arrays: Any) -> Sum:
     return _running(np.concatenate([np.ravel(array) for array in arrays]))
 
 
-SQUARES = functools.partial(list_run, squares_twice, {fold_exponents: bound_quotients, fold: bound_scaled})
+SQUARES = functools.partial(list_run, squares_repeated, "contract", {folded_sum: bound_squares})
 SUMS = functools.partial(
-    list_run, list_sum_twice, {fold_exponents: bound_quotients, fold: bound_terms, scale_by: bound_scaled_sum}
+    list_run,
+    list_sum_repeated,
+    "both",
+    {fold_exponents: bound_quotients, fold: bound_terms, scale_by: bound_scaled_sum},
 )
-ROTATED, SPLIT = ((2, 0, 1),), ((0,), (1, 2))
+ROTATED, SPLIT = (((2, 0, 1),),), (((0,), (1, 2)),)
 
 for dtype in FLOATS:
     name = np.dtype(dtype).name
     squares_runs, sums_runs = functools.partial(SQUARES, dtype), functools.partial(SUMS, dtype)
     prove(
         "RED-42",
-        squares_twice,
+        squares_repeated,
         variant=name,
         theory=f"Rounded({name})",
         bound="n <= 4, lists of up to 3",
-        runs=functools.partial(each_grouping, squares_runs),
-        rests_on=(*PIECE_CLAIMS, *ALONE_CLAIMS),
+        runs=functools.partial(each_count, squares_runs),
+        rests_on=(*PIECE_CLAIMS, *ALONE_CLAIMS, "RED-40"),
         assumes=["ROUNDING"],
         twins=[
             sampled_twin(
@@ -312,12 +357,12 @@ for dtype in FLOATS:
     )
     prove(
         "RED-43",
-        list_sum_twice,
+        list_sum_repeated,
         variant=name,
         theory=f"Rounded({name})",
         bound="n <= 4, lists of up to 3" + (", |x| <= 2**1020" if dtype == np.float64 else ""),
-        runs=functools.partial(each_grouping, sums_runs),
-        rests_on=(*PIECE_CLAIMS, *ALONE_CLAIMS),
+        runs=functools.partial(each_count, sums_runs),
+        rests_on=(*PIECE_CLAIMS, *ALONE_CLAIMS, "RED-40"),
         assumes=["ROUNDING"],
         twins=[
             sampled_twin(

@@ -35,7 +35,6 @@ PIECES: dict[Callable[..., Any], Use] = {
     squares_exactly: "contract",
 }
 COMPLETE = (
-    "RED-50",
     "RED-51",
     "RED-52",
     "RED-53",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -42,9 +43,20 @@ from reference.reductions import (
 
 
 def bound_scaled(path: Path, arguments: dict[str, Any]) -> None:
-    """Before a first fold: scaled elements are about below 2, their squares below 4.01, whatever rounds below 4.1."""
-    if arguments["exponent"] < 0:
-        return
+    """Before a first fold."""
+    if arguments["exponent"] >= 0:
+        bound_terms(path, [arguments["x"]])
+
+
+def bound_squares(path: Path, arguments: dict[str, Any]) -> None:
+    """Before squares are summed, their blocks still to be read."""
+    bound_quotients(path, arguments)
+    arguments["blocks"] = list(arguments["blocks"])
+    bound_terms(path, arguments["blocks"])
+
+
+def bound_terms(path: Path, blocks: Sequence[Any]) -> None:
+    """Scaled elements are about below 2, their squares below 4.01, whatever rounds below 4.1."""
     for scaled in scaled_elements(path):
         if ("bounded", scaled.value.get_id()) in path.memory:
             continue
@@ -53,7 +65,7 @@ def bound_scaled(path: Path, arguments: dict[str, Any]) -> None:
         square = scaled.value * scaled.value
         path.prove("its square is below 4.01", z3.And(square >= 0, square < rational(4.01)), using=[small])
     squares = [scaled.value * scaled.value for scaled in scaled_elements(path)]
-    for term in reals(arguments["x"]):
+    for term in (term for block in blocks for term in reals(block)):
         path.prove("a term is below 4.1", z3.And(rational(-4.1) < term, term < rational(4.1)), forgetting=squares)
 
 

@@ -81,7 +81,7 @@ def add_beyond_grid(a: Any, b: Any, exponent: int) -> Any:
     """The same with twice the reach: what a fold without its headroom would lead to.
 
     Claims
-        RED-34  prove  IEEE(float64)  never: the twin of RED-31 refutes it  an addition beyond the grid is exact
+        RED-34  refute  IEEE(float64)  one more bit of reach  an addition beyond the grid is exact
     """
     return a + b
 
@@ -101,6 +101,15 @@ prove(
     runs=lambda: [("", grid_run)],
     statement="an addition of sums of pieces is exact",
     twins=[twin("in float32", "adds in float32", grid_run, "RED-30", {add_on_grid: _in_float32})],
+)
+prove(
+    "RED-34",
+    add_beyond_grid,
+    verb="refute",
+    theory="IEEE(float64)",
+    bound="one more bit of reach",
+    runs=lambda: [("", far_run)],
+    statement="an addition beyond the grid is exact",
 )
 
 

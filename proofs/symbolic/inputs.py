@@ -282,7 +282,7 @@ def show(value: Any) -> str:
         if np.ndim(value):
             return f"{value.dtype}[" + ", ".join(_show_float(item) for item in np.ravel(value)) + "]"
         return f"{value.dtype} {_show_float(value)}"
-    return repr(value)
+    return str(getattr(value, "__name__", repr(value)))
 
 
 def _show_float(value: Any) -> str:

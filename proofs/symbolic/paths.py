@@ -16,9 +16,10 @@ from typing import Any
 import z3
 
 from proofs.symbolic.shadow import Recipe
-from proofs.symbolic.terms import conjuncts, products, subterms
+from proofs.symbolic.terms import conjuncts, products, subterms, variables
 
 MOST_PATHS = 4096
+BATCH = 8  # routine duties in one query
 Routine = tuple[int, z3.BoolRef]  # how many facts were known, and what must follow from them
 QUICK_CHECK = 200_000  # z3 resource units: deterministic, about a tenth of a second
 
@@ -170,26 +171,32 @@ class Path:
         self.routine.append((len(self.facts), condition))
 
     def routine_goals(self) -> Iterator[tuple[str, z3.BoolRef]]:
-        """All routine duties as two statements, each duty from the facts before it.
+        """All routine duties in a few statements, each duty from the facts before it.
 
-        Most hold whatever the values of products are; the others get the products that define quotients back.
+        Most hold whatever the values of products are. The others get the products back that define quotients: their own,
+        or all. What runs have in common at their beginning is then the same question.
         """
         facts = [self._linear(fact) for fact in self.facts]
-        easy, hard = self._easy_and_hard(facts)
-        if easy:
-            yield "routine", _chained(facts, easy)
-        if hard:
-            defined = [
-                fact if fact.get_id() in self.definitions else flat
-                for fact, flat in zip(self.facts, facts, strict=True)
-            ]
-            yield "ranges", _chained(defined, hard)
+        without_products = not any(key[0] == "product" for key in self.memory)
+        easy, own, hard = (self.routine, [], []) if without_products else self._by_need(facts)
+        for some in _batches(easy):
+            yield "routine", _chained(facts, some)
+        for known, duty in own:
+            needed = self._definitions_of(duty, known)
+            defined = [self.facts[k] if k in needed else flat for k, flat in enumerate(facts[:known])]
+            yield "range", _chained(defined, [(known, duty)])
+        defined = [
+            fact if fact.get_id() in self.definitions else flat for fact, flat in zip(self.facts, facts, strict=True)
+        ]
+        for some in _batches(hard):
+            yield "ranges", _chained(defined, some)
 
-    def _easy_and_hard(self, facts: Sequence[z3.BoolRef]) -> tuple[list[Routine], list[Routine]]:
-        """The routine duties that a quick check shows without any product (so written), and the others."""
+    def _by_need(self, facts: Sequence[z3.BoolRef]) -> tuple[list[Routine], list[Routine], list[Routine]]:
+        """The routine duties that a quick check shows without any product (so written), with their own, and the others."""
         solver = z3.SimpleSolver()
         solver.set("rlimit", QUICK_CHECK)
         easy: list[Routine] = []
+        own: list[Routine] = []
         hard: list[Routine] = []
         position = 0
         for known, duty in self.routine:
@@ -198,9 +205,30 @@ class Path:
             flat = self._linear(duty)
             if solver.check(z3.Not(flat)) == z3.unsat:
                 easy.append((known, flat))
-            else:
-                hard.append((known, duty))
-        return easy, hard
+                continue
+            solver.push()
+            solver.add(*(self.facts[k] for k in self._definitions_of(duty, known)), z3.Not(duty))
+            (own if solver.check() == z3.unsat else hard).append((known, duty))
+            solver.pop()
+        return easy, own, hard
+
+    def _definitions_of(self, duty: z3.BoolRef, known: int) -> set[int]:
+        """The positions of the facts that define, by a product, a variable of a duty, or the one that it was rounded from."""
+        own = self._variables_of(duty)
+        facts = [
+            (k, fact.get_id() in self.definitions, self._variables_of(fact))
+            for k, fact in enumerate(self.facts[:known])
+        ]
+        pairs = [variables for _, defines, variables in facts if not defines and len(variables) == 2]
+        near = own.union(*(pair for pair in pairs if not pair.isdisjoint(own)))
+        return {k for k, defines, variables in facts if defines and not variables.isdisjoint(near)}
+
+    def _variables_of(self, statement: z3.BoolRef) -> set[int]:
+        key = ("variables", statement.get_id())
+        if key not in self.memory:
+            self.memory[key] = (variables(statement), statement)
+        found: set[int] = self.memory[key][0]
+        return found
 
     def prove(
         self,
@@ -240,7 +268,7 @@ class Path:
         """The ids of all terms that stand in a fact."""
         key = ("parts", fact.get_id())
         if key not in self.memory:
-            self.memory[key] = (set(subterms(fact)), fact)
+            self.memory[key] = (subterms(fact), fact)
         return self.memory[key][0]
 
     def last(self, function: str) -> Call:
@@ -248,10 +276,14 @@ class Path:
         return next(call for call in reversed(self.calls) if call.function == function)
 
 
+def _batches(duties: Sequence[Routine]) -> Iterator[Sequence[Routine]]:
+    return (duties[start : start + BATCH] for start in range(0, len(duties), BATCH))
+
+
 def _chained(facts: Sequence[z3.BoolRef], duties: Sequence[Routine]) -> z3.BoolRef:
     """Each duty from as many facts as were known."""
     goal = z3.BoolVal(True)
-    position = len(facts)
+    position = duties[-1][0]
     for known, duty in reversed(duties):
         while position > known:
             position -= 1

@@ -15,8 +15,6 @@ from typing import Any
 import numpy as np
 import z3
 
-from proofs.symbolic.terms import subterms
-
 Value = Fraction | bool
 Values = Callable[[z3.ExprRef], Value | None]
 Recipe = Callable[[Values], Value | None]
@@ -26,14 +24,15 @@ def follow(
     recipes: list[tuple[z3.ExprRef, Recipe]], facts: list[z3.BoolRef], inputs: Mapping[str, Value]
 ) -> list[z3.BoolRef] | None:
     """Equations that give every variable its value in the run on these inputs; ``None`` if a fact does not hold there."""
-    known: dict[int, tuple[z3.ExprRef, z3.ExprRef]] = {}
+    known: list[tuple[z3.ExprRef, z3.ExprRef]] = []
+    model = z3.Model()
 
     def learn(variable: z3.ExprRef, value: Value) -> None:
-        known[variable.get_id()] = variable, _term(value)
+        known.append((variable, _term(value)))
+        model.update_value(*known[-1])
 
     def value_of(term: z3.ExprRef) -> Value | None:
-        pairs = [known[part] for part in subterms(term) if part in known]
-        return _value(z3.simplify(z3.substitute(term, *pairs)))
+        return _value(model.eval(term))
 
     for name, value in inputs.items():
         learn(_constant(name, value), value)
@@ -43,7 +42,7 @@ def follow(
             learn(variable, found)
     if any(value_of(fact) is False for fact in facts):
         return None
-    return [variable == value for variable, value in known.values()]
+    return [variable == value for variable, value in known]
 
 
 def square_root(x: Value | None) -> Fraction | None:

@@ -1,37 +1,70 @@
-"""What stands in a term."""
+"""What stands in a term.
+
+Terms are walked over on the solver's C interface: they are so many that Python objects for all would take long.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import z3
+from z3 import z3core
+from z3.z3consts import Z3_APP_AST, Z3_OP_MUL, Z3_OP_UNINTERPRETED
 
 
-def subterms(term: z3.ExprRef) -> dict[int, z3.ExprRef]:
-    """A term and all terms that stand in it, by id."""
-    found: dict[int, z3.ExprRef] = {}
-    pending = [term]
-    while pending:
-        part = pending.pop()
-        if part.get_id() not in found:
-            found[part.get_id()] = part
-            pending += part.children()
-    return found
+def subterms(term: z3.ExprRef) -> set[int]:
+    """The ids of a term and of all terms that stand in it."""
+    return {z3core.Z3_get_ast_id(term.ctx.ref(), part) for part in _parts(term)}
+
+
+def variables(term: z3.ExprRef) -> set[int]:
+    """The ids of the uninterpreted constants of a term."""
+    context = term.ctx.ref()
+    leaves = (z3.z3._to_expr_ref(part, term.ctx) for part in _parts(term) if not _arguments(context, part))
+    return {leaf.get_id() for leaf in leaves if leaf.decl().kind() == Z3_OP_UNINTERPRETED}
 
 
 def products(term: z3.ExprRef) -> Iterator[z3.ExprRef]:
     """The products of variables in a term, the outermost of each."""
+    context = term.ctx.ref()
     seen: set[int] = set()
-    pending = [term]
+    pending = [term.as_ast()]
     while pending:
         part = pending.pop()
-        if part.get_id() in seen:
+        identity = z3core.Z3_get_ast_id(context, part)
+        if identity in seen:
             continue
-        seen.add(part.get_id())
-        if z3.is_mul(part) and sum(not z3.is_rational_value(factor) for factor in part.children()) > 1:
-            yield part
+        seen.add(identity)
+        parts = _arguments(context, part)
+        if (
+            len(parts) > 1
+            and z3core.Z3_get_decl_kind(context, z3core.Z3_get_app_decl(context, part)) == Z3_OP_MUL
+            and sum(not z3core.Z3_is_numeral_ast(context, factor) for factor in parts) > 1
+        ):
+            yield z3.z3._to_expr_ref(part, term.ctx)
         else:
-            pending += part.children()
+            pending += parts
+
+
+def _parts(term: z3.ExprRef) -> Iterator[Any]:
+    """A term and all terms that stand in it, each once."""
+    context = term.ctx.ref()
+    seen: set[int] = set()
+    pending = [term.as_ast()]
+    while pending:
+        part = pending.pop()
+        identity = z3core.Z3_get_ast_id(context, part)
+        if identity not in seen:
+            seen.add(identity)
+            yield part
+            pending += _arguments(context, part)
+
+
+def _arguments(context: Any, part: Any) -> list[Any]:
+    if z3core.Z3_get_ast_kind(context, part) != Z3_APP_AST:
+        return []
+    return [z3core.Z3_get_app_arg(context, part, k) for k in range(z3core.Z3_get_app_num_args(context, part))]
 
 
 def conjuncts(fact: z3.BoolRef) -> list[z3.BoolRef]:

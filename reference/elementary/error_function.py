@@ -112,7 +112,7 @@ def erf(x: Any) -> Any:
     ``proofs/elementary/float32.json`` lists with what was tried, all within 0.500001 ulp. float64 is within 0.85 ulp (samples).
 
     Claims
-        ELEM-8  prove  IEEE(float64)  elementwise  the magnitude is at most 1, or x is NaN
+        ELEM-8  exhaust  IEEE(float16, bfloat16)  all 65,536 x  the magnitude is at most 1, or x is NaN
         ELEM-18  exhaust  float16  all 65,536 x   correctly rounded
         ELEM-28  exhaust  bfloat16  all 65,536 x   correctly rounded
     """

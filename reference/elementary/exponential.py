@@ -128,7 +128,7 @@ def exp(x: Any) -> Any:
     ``proofs/elementary/float32.json`` lists with what was tried, all within 0.500001 ulp. float64 is within 0.8 ulp (samples).
 
     Claims
-        ELEM-1  prove  IEEE(float64)  elementwise  the result is at least 0, or x is NaN
+        ELEM-1  exhaust  IEEE(float16, bfloat16)  all 65,536 x  the result is at least 0, or x is NaN
         ELEM-11  exhaust  float16  all 65,536 x   correctly rounded
         ELEM-21  exhaust  bfloat16  all 65,536 x   correctly rounded
     """
@@ -152,7 +152,7 @@ def expm1(x: Any) -> Any:
     ``proofs/elementary/float32.json`` lists with what was tried, all within 0.500001 ulp. float64 is within 1 ulp (samples).
 
     Claims
-        ELEM-2  prove  IEEE(float64)  elementwise  the result is at least -1, or x is NaN
+        ELEM-2  exhaust  IEEE(float16, bfloat16)  all 65,536 x  the result is at least -1, or x is NaN
         ELEM-12  exhaust  float16  all 65,536 x   correctly rounded
         ELEM-22  exhaust  bfloat16  all 65,536 x   correctly rounded
     """
@@ -176,7 +176,7 @@ def tanh(x: Any) -> Any:
     ``proofs/elementary/float32.json`` lists with what was tried, all within 0.500001 ulp. float64 is within 0.8 ulp (samples).
 
     Claims
-        ELEM-3  prove  IEEE(float64)  elementwise  the magnitude is at most 1, or x is NaN
+        ELEM-3  exhaust  IEEE(float16, bfloat16)  all 65,536 x  the magnitude is at most 1, or x is NaN
         ELEM-13  exhaust  float16  all 65,536 x   correctly rounded
         ELEM-23  exhaust  bfloat16  all 65,536 x   correctly rounded
     """

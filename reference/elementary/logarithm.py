@@ -96,7 +96,7 @@ def log(x: Any) -> Any:
     ``proofs/elementary/float32.json`` lists with what was tried, all within 0.500001 ulp. float64 is within 0.85 ulp (samples).
 
     Claims
-        ELEM-4  prove  IEEE(float64)  elementwise  NaN exactly where x is NaN or negative
+        ELEM-4  exhaust  IEEE(float16, bfloat16)  all 65,536 x  NaN exactly where x is NaN or negative
         ELEM-14  exhaust  float16  all 65,536 x   correctly rounded
         ELEM-24  exhaust  bfloat16  all 65,536 x   correctly rounded
     """
@@ -118,7 +118,7 @@ def log1p(x: Any) -> Any:
     ``proofs/elementary/float32.json`` lists with what was tried, all within 0.500001 ulp. float64 is within 0.85 ulp (samples).
 
     Claims
-        ELEM-5  prove  IEEE(float64)  elementwise  NaN exactly where x is NaN or below -1
+        ELEM-5  exhaust  IEEE(float16, bfloat16)  all 65,536 x  NaN exactly where x is NaN or below -1
         ELEM-15  exhaust  float16  all 65,536 x   correctly rounded
         ELEM-25  exhaust  bfloat16  all 65,536 x   correctly rounded
     """

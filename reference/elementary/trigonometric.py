@@ -183,7 +183,7 @@ def sin(x: Any) -> Any:
     ``proofs/elementary/float32.json`` lists with what was tried, all within 0.500001 ulp. float64 is within 0.8 ulp (samples).
 
     Claims
-        ELEM-6  prove  IEEE(float64)  elementwise  the magnitude is at most 1, or x is not finite
+        ELEM-6  exhaust  IEEE(float16, bfloat16)  all 65,536 x  the magnitude is at most 1, or x is not finite
         ELEM-16  exhaust  float16  all 65,536 x   correctly rounded
         ELEM-26  exhaust  bfloat16  all 65,536 x   correctly rounded
     """
@@ -205,7 +205,7 @@ def cos(x: Any) -> Any:
     ``proofs/elementary/float32.json`` lists with what was tried, all within 0.500001 ulp. float64 is within 0.8 ulp (samples).
 
     Claims
-        ELEM-7  prove  IEEE(float64)  elementwise  the magnitude is at most 1, or x is not finite
+        ELEM-7  exhaust  IEEE(float16, bfloat16)  all 65,536 x  the magnitude is at most 1, or x is not finite
         ELEM-17  exhaust  float16  all 65,536 x   correctly rounded
         ELEM-27  exhaust  bfloat16  all 65,536 x   correctly rounded
     """

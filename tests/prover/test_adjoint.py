@@ -50,7 +50,7 @@ def test_wrong_rules_are_refuted(found: Found, name: str) -> None:
 
 UNDECIDED = {
     "RELU-2": "path 1: there is a derivative: 1: does not hold, and has nothing to replay",
-    "RELU-3": "path 1: ranges: does not hold, and has nothing to replay",
+    "RELU-3": "path 1: routine: does not hold, and has nothing to replay",
     "NORM-5": "path 1: there is a derivative: 1: does not hold, and has nothing to replay",
     "VACUOUS-1": "vacuous: nothing meets the preconditions",
     "IRRATIONAL-1": f"path 1: {LAW}: spurious: the model did not replay (exact evaluation: Irrational",

@@ -13,7 +13,7 @@ from proofs.symbolic import paths
 from proofs.symbolic.array import SymbolicArray
 from proofs.symbolic.ieee import IEEE
 from proofs.symbolic.inputs import Array
-from proofs.symbolic.paths import Dead, Path, current, explore
+from proofs.symbolic.paths import BATCH, Dead, Path, current, explore
 from proofs.symbolic.real import Real
 
 THEORIES = [Real(), IEEE()]
@@ -207,3 +207,50 @@ def test_what_a_cut_forgets_is_a_variable_in_its_proof() -> None:
     ((path, _),) = results(Real(), cut)
     (duty,) = path.duties
     assert "x" not in {str(term) for term in z3.z3util.get_vars(duty.goal)}
+
+
+def proven(goal: z3.BoolRef) -> bool:
+    solver = z3.Solver()
+    solver.add(z3.Not(goal))
+    return solver.check() == z3.unsat
+
+
+def test_routine_duties_come_in_batches_each_from_the_facts_before_it() -> None:
+    path = Path()
+    x, y = z3.Reals("x y")
+    path.assume(x > 0)
+    for k in range(BATCH + 1):
+        path.require(x + k > k - 1)
+    path.stay(y > 0)  # not a fact yet when it is due
+    path.assume(y > 1)
+    goals = list(path.routine_goals())
+    assert [kind for kind, _ in goals] == ["routine", "routine"]
+    assert [proven(goal) for _, goal in goals] == [True, False]
+
+
+def test_a_duty_gets_the_products_back_that_define_its_own_variable_or_else_all() -> None:
+    path = Path()
+    x, y, q, r, flag = *z3.Reals("x y q r"), z3.Bool("flag")
+    path.assume(z3.And(y > 0, x > 0, x < 2 * y))
+    path.define(q * y == x)
+    path.define(r * r == 2)
+    path.stay(x + y > 0)
+    path.stay(q < 2)
+    path.assume(flag == (r * r > 1))
+    path.stay(flag)
+    goals = list(path.routine_goals())
+    assert [kind for kind, _ in goals] == ["routine", "range"]
+    assert all(proven(goal) for _, goal in goals)
+    assert "q*y" in str(goals[1][1]) and "r*r" not in str(goals[1][1])
+
+
+def test_a_duty_that_hangs_on_another_definition_gets_all() -> None:
+    path = Path()
+    x, y, q, z = z3.Reals("x y q z")
+    path.assume(z3.And(y > 0, x > 0, x < 2 * y))
+    path.define(q * y == x)
+    path.assume(z <= q + y - y)
+    path.assume(z + x + y > 0)
+    path.stay(z3.Or(z < 2, x + y < 0))
+    ((kind, goal),) = path.routine_goals()
+    assert proven(goal) and kind in ("range", "ranges")
