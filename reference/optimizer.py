@@ -159,7 +159,7 @@ class Optimizer:
     """
 
     start: ClassVar[Callable[..., Any]]
-    one_step: ClassVar[Callable[..., Stepped]]
+    one_step: ClassVar[Callable[..., Any]]  # returns param and state
 
     def __init__(self, params: Sequence[Any], **defaults: Any) -> None:
         self._defaults: Settings = defaults
@@ -253,7 +253,7 @@ class Optimizer:
         if grad is None:
             return Stepped(param, state)
         with _naming(f"params[{index}]"):
-            return type(self).one_step(param, grad, state, **settings)
+            return Stepped(*type(self).one_step(param, grad, state, **settings))
 
     def _members(self) -> Iterator[tuple[int, Settings]]:
         return _members_of(self._checked_groups(self.param_groups))

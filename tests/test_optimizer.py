@@ -15,6 +15,7 @@ import pytest
 from steps import gradients, start
 
 from proofs.optimizer.lists import arrays_of
+from reference.adam_classes import Adam, AdamW
 from reference.lion import Lion
 from reference.optimizer import Optimizer, as_groups, master_copy
 from reference.rmsprop import RMSprop
@@ -25,6 +26,8 @@ KINDS: dict[str, Callable[..., Optimizer]] = {
     "SGD": lambda params, **settings: SGD(params, **{"momentum": 0.9, "weight_decay": 0.1, **settings}),
     "RMSprop": lambda params, **settings: RMSprop(params, **{"momentum": 0.9, "centered": True, **settings}),
     "Lion": lambda params, **settings: Lion(params, **{"weight_decay": 0.1, **settings}),
+    "Adam": lambda params, **settings: Adam(params, **{"amsgrad": True, "weight_decay": 0.1, **settings}),
+    "AdamW": lambda params, **settings: AdamW(params, **settings),
 }
 SHAPES = [(4,), (2, 3), (), (5,)]
 DTYPES = [np.float32, np.float16, np.float64, BFLOAT16]

@@ -19,9 +19,8 @@ def _averages(generator: random.Random) -> Iterator[Arguments]:
         mean = vector(generator, dtype)
         with np.errstate(all="ignore"):
             near = mean * mean
-        square = generator.choice(
-            (near, np.nextafter(near, dtype(0)), np.nextafter(near, dtype(9)), vector(generator, dtype))
-        )
+        beside = [near, *(np.nextafter(near, mean.dtype.type(bound)) for bound in (0, 9))]
+        square = generator.choice((*beside, vector(generator, dtype)))
         yield {"square_avg": np.abs(square), "grad_avg": mean}
 
 
