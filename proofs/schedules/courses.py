@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -224,7 +225,7 @@ def whole_cycle(total_steps: int, pct_start: float, anneal_strategy: str, three_
 
     Claims
         SCHED-54  exhaust  IEEE(float64)  4, 8, …, 40 steps, pct_start 1/4, 3/8, 1/2, both strategies, two and three phases
-                  from first to last value, rising to max_lr at a whole peak, falling after it, the last value beyond
+                  from first to last value, rising to max_lr at a whole peak, falling to the end, the last value beyond
     """
     return course(
         one_cycle,
@@ -243,7 +244,8 @@ def _cycles(rates: Any, total_steps: int, pct_start: float, three_phase: bool) -
     turn = int(peak)
     ends = rates[0] == first and bool(np.all(rates[total_steps - 1 :] == last)) and lies_between(rates, last, LR)
     whole = peak != turn or (rates[turn] == LR and (not three_phase or rates[2 * turn] == first))
-    return ends and whole and bool(np.all(np.diff(rates[: turn + 1]) > 0)) and falls(rates[turn + 1 :])
+    rising, falling = np.diff(rates[: turn + 1]) > 0, np.diff(rates[turn + 1 : total_steps]) < 0
+    return ends and whole and bool(np.all(rising) and np.all(falling))
 
 
 @ensure("SCHED-55", lambda result, milestones: _in_turn(result, milestones))
@@ -254,21 +256,23 @@ def in_turn(milestones: Sequence[int]) -> Any:
         SCHED-55  exhaust  IEEE(float64)  milestones among 1, …, 6
                   from each milestone on the next schedule, from its step 0
     """
-    return course(sequential, 10, schedules=PARTS[: len(milestones) + 1], milestones=milestones)
+    return course(sequential, 10, schedules=parts()[: len(milestones) + 1], milestones=milestones)
 
 
-PARTS = (
-    Schedule(linear, lr=LR, start_factor=0.25, total_iters=3),
-    Schedule(exponential, lr=LR, gamma=0.5),
-    Schedule(linear, lr=LR, start_factor=0.5, end_factor=0.0, total_iters=2),
-    Schedule(cosine, lr=LR, T_max=4),
-)
+def parts() -> tuple[Schedule, ...]:
+    """Four schedules of different rates."""
+    return (
+        Schedule(linear, lr=LR, start_factor=0.25, end_factor=1.0, total_iters=3),
+        Schedule(exponential, lr=LR, gamma=0.5),
+        Schedule(linear, lr=LR, start_factor=0.5, end_factor=0.0, total_iters=2),
+        Schedule(cosine, lr=LR, T_max=4, eta_min=0.0),
+    )
 
 
 def _in_turn(rates: Any, milestones: Sequence[int]) -> bool:
     bounds = [0, *milestones, len(rates)]
     expected = [
-        part(step) for part, (a, b) in zip(PARTS, itertools.pairwise(bounds), strict=False) for step in range(b - a)
+        part(step) for part, (a, b) in zip(parts(), itertools.pairwise(bounds), strict=False) for step in range(b - a)
     ]
     return bool(np.array_equal(rates, expected))
 
@@ -326,17 +330,23 @@ every(
 # ---- what is left out ---------------------------------------------------------------------------------------------------
 
 
-@ensure("SCHED-56", lambda result: np.array_equal(*result))
+@ensure("SCHED-56", lambda result, defaults: result[0] == defaults and np.array_equal(*result[1]))
 def with_and_without(
     rule: Callable[..., Any], given: Mapping[str, Any], defaults: Mapping[str, Any]
-) -> tuple[Any, Any]:
-    """The course of a rule without the settings that have defaults, and with these.
+) -> tuple[dict[str, Any], list[Any]]:
+    """The settings that a rule may go without, and its courses without them and with them.
 
     Claims
         SCHED-56  exhaust  IEEE(float64)  steps < 40
                   settings that are left out are those of torch, or of transformers where the rule is theirs
     """
-    return course(rule, 40, **given), course(rule, 40, **given, **defaults)
+    found = _left_out(rule)
+    return found, [course(rule, 40, **given, **settings) for settings in ({}, defaults)] if found == defaults else []
+
+
+def _left_out(rule: Callable[..., Any]) -> dict[str, Any]:
+    parameters = inspect.signature(bare(rule)).parameters.values()
+    return {each.name: each.default for each in parameters if each.default is not each.empty}
 
 
 PHASES = {"lr": LR, "num_warmup_steps": 3, "num_stable_steps": 4, "num_decay_steps": 9}

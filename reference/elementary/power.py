@@ -97,7 +97,7 @@ def pow(x: Any, y: Any) -> Any:  # noqa: A001
     Error: float64 within 0.8 ulp (samples), so that nearly all results of the other formats are correctly rounded: in samples all.
 
     Claims
-        ELEM-9  exhaust  IEEE(float16, bfloat16)  all 65,536 x, y = ±3, ±2, ±1, ±1/2, 0  at least 0, or NaN, where x has no minus sign
+        ELEM-9  exhaust  IEEE(float16, bfloat16)  all x, y = ±3, ±2, ±1, ±1/2, 0  at least 0, or NaN, where x has no minus sign
         ELEM-10  prove  IEEE(float64)  elementwise  1 where x is 1 or y is 0
     """
     with np.errstate(all="ignore"):

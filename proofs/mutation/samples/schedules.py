@@ -188,10 +188,10 @@ def _warm_cosine(generator: random.Random) -> tuple[Arguments, tuple[int, ...]]:
 
 
 PARTS = (
-    Schedule(linear, lr=0.3, start_factor=0.25, total_iters=3),
+    Schedule(linear, lr=0.3, start_factor=0.25, end_factor=1.0, total_iters=3),
     Schedule(exponential, lr=0.3, gamma=0.5),
     Schedule(linear, lr=0.3, start_factor=0.5, end_factor=0.0, total_iters=2),
-    Schedule(cosine, lr=0.3, T_max=4),
+    Schedule(cosine, lr=0.3, T_max=4, eta_min=0.0),
 )
 
 
