@@ -134,7 +134,7 @@ def _confirmation(found: Confirmation | None) -> Json | None:
 
 
 def _replay(replay: Replay | None) -> Json | None:
-    return None if replay is None else dataclasses.asdict(replay)
+    return None if replay is None else {**dataclasses.asdict(replay), "confirmed": bool(replay.confirmed)}
 
 
 def _contracts(report: Json) -> Any:
