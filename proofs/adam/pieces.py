@@ -9,7 +9,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from proofs.adam.cuts import cut_first_moment, cut_second_moment
+from proofs.adam.cuts import cut_first_moment, cut_second_moment, cut_sum
 from proofs.prover.describe import prove, sampled_twin, twin
 from proofs.prover.symbolic_run import Run
 from proofs.symbolic.ieee import IEEE
@@ -196,6 +196,7 @@ for dtype in FLOATS:
         Rounded(),
         domain=functools.partial(_are_below, half),
         before={first_moment: cut_first_moment},
+        script=cut_sum,
         examples=[{"exp_avg": np.array([1], dtype), "grad": np.array([-2], dtype), "beta": np.float64(0.5)}],
     )
     prove(
