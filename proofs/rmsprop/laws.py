@@ -181,6 +181,10 @@ EXAMPLE = {"theta": np.array([1.0]), "grad": np.array([1.0]), "square_avg": np.a
 HALVES = {"lr": np.float64(1), "alpha": np.float64(0.5), "eps": np.float64(1)}
 
 
+PLAIN = {"square_avg": np.array([2.0]), "grad": np.array([4.0]), "grad_avg": None}
+CENTERED = {"square_avg": np.array([14.0]), "grad": np.array([6.0]), "grad_avg": np.array([2.0])}
+
+
 def textbook_run(centered: bool) -> Run:
     """`textbook`, centered or not."""
     return Run(
@@ -188,20 +192,17 @@ def textbook_run(centered: bool) -> Run:
         {"theta": ONE, "grad": ONE, "square_avg": ONE, "grad_avg": ONE if centered else Fixed(None), **SETTINGS},
         Real(),
         domain=_with_settings(_is_spread),
-        examples=[{**EXAMPLE, "grad_avg": np.array([0.0]) if centered else None, **HALVES, "grad": np.array([0.0])}],
+        examples=[{**EXAMPLE, **(CENTERED if centered else PLAIN), **HALVES}],  # whose roots are rational
     )
 
 
-def exactly(run: Run, alpha: float, eps: float, **elements: float) -> Run:
+def exactly(run: Run, **given: Any) -> Run:
     """The run with numbers for which nothing in a step rounds, so that a right one keeps the clause in NumPy too."""
-    given = {name: np.array([float(value)]) for name, value in elements.items()}
-    return drawing(run, lr=np.float64(1), alpha=np.float64(alpha), eps=np.float64(eps), **given)
+    return drawing(run, **{**HALVES, **given})
 
 
-PLAIN = exactly(textbook_run(False), 0.5, 1, square_avg=2, grad=4)
-SKEW = exactly(textbook_run(False), 0.25, 2, square_avg=13, grad=1)
-CENTERED = exactly(textbook_run(True), 0.5, 1, square_avg=14, grad=6, grad_avg=2)
-
+SKEW = {"square_avg": np.array([13.0]), "grad": np.array([1.0]), "alpha": np.float64(0.25), "eps": np.float64(2)}
+plain_run, centered_run = exactly(textbook_run(False), **PLAIN), exactly(textbook_run(True), **CENTERED)
 prove(
     "RMS-10",
     textbook,
@@ -209,9 +210,9 @@ prove(
     bound="elementwise, v >= ḡ², 2**-100 <= ε <= 2**100",
     runs=lambda: [(f"{centered}: ", textbook_run(centered)) for centered in (False, True)],
     twins=[
-        *bugs(PLAIN, "RMS-10", "epsilon inside", "uphill", "twice", "gradient averaged", "old average"),
-        *bugs(SKEW, "RMS-10", "alpha swapped"),
-        *bugs(CENTERED, "RMS-10", "old mean"),
+        *bugs(plain_run, "RMS-10", "epsilon inside", "uphill", "twice", "gradient averaged", "old average"),
+        *bugs(exactly(textbook_run(False), **SKEW), "RMS-10", "alpha swapped"),
+        *bugs(centered_run, "RMS-10", "old mean"),
     ],
 )
 
