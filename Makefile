@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ROW ?= clipping
 MUTATED := reductions clipping sgd adam rmsprop lion schedules
 
-.PHONY: help setup prove planted test lint mutate fresh recheck bench clean
+.PHONY: help setup prove planted test interop lint mutate fresh recheck bench clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -25,6 +25,10 @@ planted: setup  ## Plant every bug into the shipped code and see that it turns a
 
 test: setup  ## Run the tests
 	$(BIN)/python -m pytest -n auto
+
+interop: setup  ## Install torch and compare the optimizers and schedules with its own
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[interop]'
+	$(BIN)/python -m pytest -n auto -k torch
 
 lint: setup  ## Check style, types and the direction of imports
 	$(BIN)/ruff check .
