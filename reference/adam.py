@@ -352,7 +352,7 @@ def adam_step(
     Raises: TypeError or ValueError naming the argument at fault.
 
     Claims
-        ADAM-14  prove  IEEE(float16, float32, float64)  n <= 2, any state, default β, all options
+        ADAM-14  prove  IEEE(float16, float32, float64)  elementwise, any state, default β, all options
                  the bits of `reference.adam_clauses.written_out`
     """
     decay = as_float64(weight_decay)
@@ -386,7 +386,7 @@ def epsilon_hat_step(
     At the first step with β₂ = 0.999 an ε̂ acts as an ε 31.6 times as large. All else is as in `adam_step`.
 
     Claims
-        ADAM-16  prove  IEEE(float16, float32, float64)  n <= 2, any state, default β, all options
+        ADAM-16  prove  IEEE(float16, float32, float64)  elementwise, any state, default β, all options
                  the bits of `reference.adam_clauses.written_out`
     """
     decay = as_float64(weight_decay)
@@ -421,7 +421,7 @@ def adamw_step(
     η multiplies λ.
 
     Claims
-        ADAM-15  prove  IEEE(float16, float32, float64)  n <= 2, any state, default β, all options
+        ADAM-15  prove  IEEE(float16, float32, float64)  elementwise, any state, default β, all options
                  the bits of `reference.adam_clauses.written_out`
     """
     rate, decay = as_float64(lr), as_float64(weight_decay)

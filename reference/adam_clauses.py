@@ -49,7 +49,8 @@ def is_mean(result: Array, exp_avg: Array, grad: Array, beta: Any) -> Any:
     """Where m' is β m + (1 - β) g but for three roundings; true where nobody asks."""
     u, least, half = unit_of(result.dtype), least_of(result.dtype), half_of_largest(result.dtype)
     ordinary = are_finite_both(exp_avg, grad)
-    m, g, got = _exact_where(ordinary & np.isfinite(result), exp_avg, grad, result)
+    m, g = _exact_where(ordinary, exp_avg, grad)
+    (got,) = _exact_where(np.isfinite(result), result)
     old, new = exact(beta.astype(result.dtype)), exact((1 - beta).astype(result.dtype))
     error, slack = got - (old * m + new * g), 3 * u * (old * abs(m) + new * abs(g)) + 2 * least
     near = np.isfinite(result) & (error <= slack) & (-error <= slack)
@@ -60,9 +61,8 @@ def is_bounded_mean(result: Array, exp_avg: Array, grad: Array) -> Any:
     """Where |m'| is at most the larger of |m| and |g|, but for rounding; true where nobody asks."""
     u, least, half = unit_of(result.dtype), least_of(result.dtype), half_of_largest(result.dtype)
     ordinary = are_finite_both(exp_avg, grad)
-    largest, got = _exact_where(
-        ordinary & np.isfinite(result), np.maximum(np.abs(exp_avg), np.abs(grad)), np.abs(result)
-    )
+    (largest,) = _exact_where(ordinary, np.maximum(np.abs(exp_avg), np.abs(grad)))
+    (got,) = _exact_where(np.isfinite(result), np.abs(result))
     within = np.isfinite(result) & (got <= (1 + 4 * u) * largest + 2 * least)
     return ~ordinary | within | (largest > half)
 
@@ -96,7 +96,7 @@ def is_maximum(result: Array, x: Array, y: Array) -> Any:
 
 def has_sign(result: Array, exp_avg: Array, divisor: Array, step_size: Any) -> Any:
     """Where the result is 0, NaN or of the sign of m; true where nobody asks."""
-    same = ((exp_avg >= 0) | (result <= 0)) & ((exp_avg <= 0) | (result >= 0))
+    same = ((exp_avg < 0) | (result >= 0)) & ((exp_avg > 0) | (result <= 0))
     return same | np.isnan(result) | ~(divisor > 0) | ~(step_size >= 0)
 
 

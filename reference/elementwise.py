@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-BLOCK = 1 << 16  # elements: a dozen float32 arrays of that size stay in the cache, and calls cost little beside them
+BLOCK = 1 << 17  # elements: some six float32 arrays of that size stay in the cache, and calls cost little beside them
 
 
 def in_blocks(function: Callable[..., tuple[Any, ...]], *arrays: Any) -> tuple[Any, ...]:

@@ -36,7 +36,9 @@ from reference.hyperparameters import (
 from reference.optimizer import (
     Optimizer,
     Stepped,
+    is_begun,
     is_state_of,
+    is_step,
     master_copy,
     state_error,
     stepped,
@@ -88,10 +90,14 @@ def _both_nan(x: Any, y: Any) -> Any:
 
 
 @require(lambda param: is_parameter(param), lambda param: parameter_error("param", param))
+@ensure("LION-4", lambda result, param: is_begun(result, param, "exp_avg"))
 def lion_state(param: Array) -> LionState:
     """The state of a parameter before its first step: an average of 0.
 
     Parameters: param, float16, bfloat16, float32 or float64 array of any shape.
+
+    Claims
+        LION-4  prove  IEEE(float16, float32, float64)  n = 2  no steps, m = 0, a master copy where one is needed
     """
     return LionState(0, np.zeros(param.shape, working_dtype(param.dtype)), master_copy(param))
 
@@ -110,6 +116,12 @@ def lion_state(param: Array) -> LionState:
     lambda weight_decay: not_negative_error("weight_decay", weight_decay),
 )
 @require(lambda maximize: is_flag(maximize), lambda maximize: flag_error("maximize", maximize))
+@ensure(
+    "LION-3",
+    lambda result, param, grad, state, lr, betas, weight_decay, maximize: is_step(
+        result, state, *_written_out(param, grad, state, (lr, *betas, weight_decay), maximize)
+    ),
+)
 def lion_step(
     param: Array,
     grad: Array,
@@ -135,6 +147,10 @@ def lion_step(
     numbers in [0, 1). They are used in float64 and rounded once, 1 - β and 1 - lr λ too.
     Returns: the new parameter and state. Nothing is written into.
     Raises: TypeError or ValueError naming the argument at fault.
+
+    Claims
+        LION-3  prove  IEEE(float16, float32, float64)  elementwise, any state, each option, settings 0 or > 0
+                the bits of the recurrence in this order of operations, each rounded once; one step more is counted
     """
     lr, weight_decay, now, later = map(as_float64, (lr, weight_decay, *betas))
     with np.errstate(all="ignore"):
@@ -142,6 +158,21 @@ def lion_step(
         g = uphill(grad.astype(theta.dtype), maximize)
         theta = moved(decoupled_decay(theta, lr, weight_decay), first_moment(state.exp_avg, g, now), lr)
         return stepped(param, theta, LionState, state.step + 1, first_moment(state.exp_avg, g, later))
+
+
+def _written_out(
+    param: Array, grad: Array, state: LionState, settings: tuple[Any, Any, Any, Any], maximize: bool
+) -> tuple[Any, Any]:
+    """θ' and m' as one sequence of operations."""
+    theta, m = param if state.master is None else state.master, state.exp_avg
+    lr, now, later, decay = map(as_float64, settings)
+    rate = lr.astype(theta.dtype)
+    with np.errstate(all="ignore"):
+        g = -grad.astype(theta.dtype) if maximize else grad.astype(theta.dtype)
+        c = now.astype(theta.dtype) * m + (1 - now).astype(theta.dtype) * g
+        shrunk = theta * (1 - lr * decay).astype(theta.dtype)
+        mean = later.astype(theta.dtype) * m + (1 - later).astype(theta.dtype) * g
+        return np.where(c > 0, shrunk - rate, np.where(c < 0, shrunk + rate, shrunk + c)), mean
 
 
 class Lion(Optimizer):

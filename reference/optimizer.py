@@ -15,11 +15,13 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from reference.contracts import ensure, preconditions, require
+from reference.exactness import same_bits
 from reference.hyperparameters import (
     are_in_place,
     count_error,
     has_master,
     is_count,
+    is_image,
     is_parameter,
     parameter_error,
     parts_error,
@@ -94,6 +96,34 @@ def stepped(param: Any, theta: Any, kind: Callable[..., Any], *parts: Any) -> St
     return Stepped(theta.astype(param.dtype), kind(*parts, theta if has_master(param.dtype) else None))
 
 
+def is_begun(state: Any, param: Any, *zeros: str) -> Any:
+    """Whether a state is one before the first step: no steps, these arrays 0, no others but the master copy of param."""
+    begun: Any = state.step == 0
+    for field in fields(state)[1:]:
+        array = getattr(state, field.name)
+        if field.name in zeros:
+            begun = begun & (array.dtype == working_dtype(param.dtype)) & np.all((array == 0) & ~np.signbit(array))
+        elif field.name != "master":
+            begun = begun & (array is None)
+    return begun & is_state_of(state, type(state), param) & is_image(param, state.master)
+
+
+def is_step(result: Stepped, before: Any, theta: Any, *parts: Any) -> Any:
+    """Whether a step gave this working copy and these parts of the state, bit for bit; a NaN is a NaN."""
+    after = result.state
+    wanted = [*parts, theta if before.master is not None else None]
+    found = [getattr(after, field.name) for field in fields(after)[1:]]
+    same: Any = (after.step == before.step + 1) & _are_same(result.param, theta.astype(result.param.dtype))
+    for array, part in zip(found, wanted, strict=True):
+        same = same & ((array is None) if part is None else (array is not None) and _are_same(array, part))
+    return same
+
+
+def _are_same(x: Any, y: Any) -> Any:
+    nan = x.dtype.type(np.nan)
+    return same_bits(np.where(np.isnan(x), nan, x), np.where(np.isnan(y), nan, y))
+
+
 def is_list_of_groups(params: Any) -> bool:
     """Whether this is a non-empty list or tuple; what it holds is checked group by group."""
     return isinstance(params, list | tuple) and len(params) > 0
@@ -129,7 +159,7 @@ class Optimizer:
     """
 
     start: ClassVar[Callable[..., Any]]
-    one_step: ClassVar[Callable[..., Stepped]]
+    one_step: ClassVar[Callable[..., Any]]  # returns param and state
 
     def __init__(self, params: Sequence[Any], **defaults: Any) -> None:
         self._defaults: Settings = defaults
@@ -223,7 +253,7 @@ class Optimizer:
         if grad is None:
             return Stepped(param, state)
         with _naming(f"params[{index}]"):
-            return type(self).one_step(param, grad, state, **settings)
+            return Stepped(*type(self).one_step(param, grad, state, **settings))
 
     def _members(self) -> Iterator[tuple[int, Settings]]:
         return _members_of(self._checked_groups(self.param_groups))

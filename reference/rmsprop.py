@@ -41,7 +41,9 @@ from reference.hyperparameters import (
 from reference.optimizer import (
     Optimizer,
     Stepped,
+    is_begun,
     is_state_of,
+    is_step,
     master_copy,
     state_error,
     stepped,
@@ -117,10 +119,14 @@ def _or_zeros(array: Any, like: Any) -> Any:
 
 
 @require(lambda param: is_parameter(param), lambda param: parameter_error("param", param))
+@ensure("RMS-5", lambda result, param: is_begun(result, param, "square_avg"))
 def rmsprop_state(param: Array) -> RMSpropState:
     """The state of a parameter before its first step: a mean square of 0.
 
     Parameters: param, float16, bfloat16, float32 or float64 array of any shape.
+
+    Claims
+        RMS-5  prove  IEEE(float16, float32, float64)  n = 2  no steps, v = 0, a master copy where one is needed
     """
     return RMSpropState(0, np.zeros(param.shape, working_dtype(param.dtype)), None, None, master_copy(param))
 
@@ -145,6 +151,12 @@ def rmsprop_state(param: Array) -> RMSpropState:
 @require(lambda momentum: is_average(momentum), lambda momentum: average_error("momentum", momentum))
 @require(lambda centered: is_flag(centered), lambda centered: flag_error("centered", centered))
 @require(lambda maximize: is_flag(maximize), lambda maximize: flag_error("maximize", maximize))
+@ensure(
+    "RMS-4",
+    lambda result, param, grad, state, lr, alpha, eps, weight_decay, momentum, centered, maximize: is_step(
+        result, state, *_written_out(param, grad, state, (lr, alpha, eps, weight_decay, momentum), centered, maximize)
+    ),
+)
 def rmsprop_step(
     param: Array,
     grad: Array,
@@ -176,6 +188,10 @@ def rmsprop_step(
     Centering and momentum may come and go between steps: without them, their averages stay as they are.
     Returns: the new parameter and state. Nothing is written into.
     Raises: TypeError or ValueError naming the argument at fault.
+
+    Claims
+        RMS-4  prove  IEEE(float16, float32, float64)  elementwise, any state, each option, settings 0 or > 0
+               the bits of the recurrence in this order of operations, each rounded once; one step more is counted
     """
     lr, alpha, eps, weight_decay, momentum = map(as_float64, (lr, alpha, eps, weight_decay, momentum))
     with np.errstate(all="ignore"):
@@ -189,6 +205,33 @@ def rmsprop_step(
             u = buffer = plus(u, _or_zeros(buffer, g), momentum)
         parts = (state.step + 1, square_avg, grad_avg, buffer)
         return stepped(param, plus(theta, u, -lr), RMSpropState, *parts)
+
+
+def _written_out(
+    param: Array,
+    grad: Array,
+    state: RMSpropState,
+    settings: tuple[Any, Any, Any, Any, Any],
+    centered: bool,
+    maximize: bool,
+) -> tuple[Any, Any, Any, Any]:
+    """θ', v', ḡ' and b' as one sequence of operations."""
+    theta = param if state.master is None else state.master
+    lr, alpha, eps, decay, momentum = map(as_float64, settings)
+    keep, new, zeros = alpha.astype(theta.dtype), (1 - alpha).astype(theta.dtype), np.zeros(theta.shape, theta.dtype)
+    mean, buffer = state.grad_avg, state.momentum_buffer
+    with np.errstate(all="ignore"):
+        g = -grad.astype(theta.dtype) if maximize else grad.astype(theta.dtype)
+        g = g + decay.astype(theta.dtype) * theta if decay != 0 else g
+        square = keep * state.square_avg + new * g * g
+        spread = square
+        if centered:
+            mean = keep * (zeros if mean is None else mean) + new * g
+            spread = np.where(square - mean * mean < 0, zeros, square - mean * mean)
+        u = g / (np.sqrt(spread) + eps.astype(theta.dtype))
+        if momentum != 0:
+            u = buffer = u + momentum.astype(theta.dtype) * (zeros if buffer is None else buffer)
+        return theta + (-lr).astype(theta.dtype) * u, square, mean, buffer
 
 
 class RMSprop(Optimizer):

@@ -37,7 +37,9 @@ from reference.hyperparameters import (
 from reference.optimizer import (
     Optimizer,
     Stepped,
+    is_begun,
     is_state_of,
+    is_step,
     master_copy,
     state_error,
     stepped,
@@ -132,10 +134,14 @@ def _nesterov_error(momentum: Any, dampening: Any) -> ValueError:
 
 
 @require(lambda param: is_parameter(param), lambda param: parameter_error("param", param))
+@ensure("SGD-8", lambda result, param: is_begun(result, param))
 def sgd_state(param: Array) -> SGDState:
     """The state of a parameter before its first step.
 
     Parameters: param, float16, bfloat16, float32 or float64 array of any shape.
+
+    Claims
+        SGD-8  prove  IEEE(float16, float32, float64)  n = 2  no steps, no buffer, a master copy where one is needed
     """
     return SGDState(0, None, master_copy(param))
 
@@ -160,6 +166,12 @@ def sgd_state(param: Array) -> SGDState:
     lambda momentum, dampening: _nesterov_error(momentum, dampening),
 )
 @require(lambda maximize: is_flag(maximize), lambda maximize: flag_error("maximize", maximize))
+@ensure(
+    "SGD-7",
+    lambda result, param, grad, state, lr, momentum, dampening, weight_decay, nesterov, maximize: is_step(
+        result, state, *_written_out(param, grad, state, (lr, momentum, dampening, weight_decay), nesterov, maximize)
+    ),
+)
 def sgd_step(
     param: Array,
     grad: Array,
@@ -189,6 +201,10 @@ def sgd_step(
     dampening. Momentum may come and go between steps: without it, the buffer stays as it is.
     Returns: the new parameter and state. Nothing is written into.
     Raises: TypeError or ValueError naming the argument at fault.
+
+    Claims
+        SGD-7  prove  IEEE(float16, float32, float64)  elementwise, any state, each option, settings 0 or > 0
+               the bits of the recurrence in this order of operations, each rounded once; one step more is counted
     """
     lr, momentum, dampening, weight_decay = map(as_float64, (lr, momentum, dampening, weight_decay))
     with np.errstate(all="ignore"):
@@ -199,6 +215,22 @@ def sgd_step(
             buffer = accumulated(buffer, u, momentum, dampening)
             u = direction(buffer, u, momentum, nesterov)
         return stepped(param, plus(theta, u, -lr), SGDState, state.step + 1, buffer)
+
+
+def _written_out(
+    param: Array, grad: Array, state: SGDState, settings: tuple[Any, Any, Any, Any], nesterov: bool, maximize: bool
+) -> tuple[Any, Any]:
+    """θ' and b' as one sequence of operations."""
+    theta = param if state.master is None else state.master
+    lr, momentum, dampening, decay = map(as_float64, settings)
+    rate, share, fresh = ((-lr).astype(theta.dtype), momentum.astype(theta.dtype), (1 - dampening).astype(theta.dtype))
+    with np.errstate(all="ignore"):
+        g = -grad.astype(theta.dtype) if maximize else grad.astype(theta.dtype)
+        g = g + decay.astype(theta.dtype) * theta if decay != 0 else g
+        if momentum == 0:
+            return theta + rate * g, state.momentum_buffer
+        buffer = g if state.momentum_buffer is None else share * state.momentum_buffer + fresh * g
+        return theta + rate * (g + share * buffer if nesterov else buffer), buffer
 
 
 class SGD(Optimizer):

@@ -1,4 +1,4 @@
-"""Adam in 60 digits, every number with the radius within which any sensible order of rounding stays.
+"""Adam in 40 digits, every number with the radius within which any sensible order of rounding stays.
 
 A *ball* is a number and a radius. The recurrence runs on the centres; radii grow by what an implementation in a format of unit
 roundoff u may add: a few roundings of each product and sum, and 2**-52 for 1 - βᵗ, whose error is that of βᵗ. Nothing here
@@ -13,7 +13,7 @@ from typing import Any
 import mpmath
 import numpy as np
 
-mpmath.mp.dps = 60
+mpmath.mp.dps = 40
 POWER_ERROR = mpmath.mpf(2) ** -52
 
 
@@ -79,18 +79,24 @@ class Element:
             beta2 * v.centre + (1 - beta2) * g.centre**2,
             beta2 * v.radius
             + (1 - beta2) * spread
-            + 6 * u * (v.most + (1 - beta2) * g.most**2)
+            + 6 * u * (beta2 * v.most + (1 - beta2) * g.most**2)
             + 4 * least * (1 + g.most),
         )
-        self.largest = Ball(
-            max(self.largest.centre, self.v.centre), max(self.largest.radius, self.v.radius)
-        )
-        divided = self._quotient(self.m, self._divisor(self.largest if s.amsgrad else self.v, beta2, eps))
+        self.largest = Ball(max(self.largest.centre, self.v.centre), max(self.largest.radius, self.v.radius))
+        divisor = self._divisor(self.largest if s.amsgrad else self.v, beta2, eps)
+        divided = self._quotient(self.m, divisor)
+        early = (
+            2 * least / (divisor.centre - divisor.radius)
+        )  # lost by those who multiply by the step size before dividing
         correction = 1 - beta1**self.step
         size = Ball(lr / correction, lr / correction * (POWER_ERROR / correction + 4 * u) + least)
         change = Ball(
             size.centre * divided.centre,
-            size.radius * divided.most + size.centre * divided.radius + 4 * u * size.most * divided.most + 2 * least,
+            size.radius * divided.most
+            + size.centre * divided.radius
+            + 4 * u * size.most * divided.most
+            + 2 * least
+            + early,
         )
         after = theta.centre - change.centre
         self.theta = Ball(after, theta.radius + change.radius + 2 * u * (theta.most + change.most))

@@ -1,4 +1,4 @@
-"""Adam and AdamW against 60 digits, exact fractions and torch; its laws, its errors, and the bugs that others have had."""
+"""Adam and AdamW against 40 digits, exact fractions and torch; its laws, its errors, and the bugs that others have had."""
 
 from __future__ import annotations
 
@@ -105,20 +105,20 @@ def assert_within(got: Stepped, elements: list[adam_oracle.Element], amsgrad: bo
         assert adam_oracle.within(got.state.max_exp_avg_sq, [element.largest for element in elements])
 
 
-# Against 60 digits, and against others.
+# Against 40 digits, and against others.
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("decoupled", [False, True], ids=["adam", "adamw"])
 @pytest.mark.parametrize("options", OPTIONS, ids=named)
-def test_two_hundred_steps_stay_within_their_derived_error(options: dict[str, Any], decoupled: bool, dtype: Any) -> None:
+def test_two_hundred_steps_stay_within_their_derived_error(
+    options: dict[str, Any], decoupled: bool, dtype: Any
+) -> None:
     settings = Settings(**options, decoupled=decoupled)
     step = adamw_step if decoupled else adam_step
     given_options = {"weight_decay": 0.0, **options}
-    for kind in KINDS:
-        if kind == "huge" and options.get("betas") == (0.0, 0.0):
-            continue  # nothing is averaged, so g² itself overflows
-        param, grads = np.array([1.5, -0.25, 0, 3], dtype), gradients(kind, dtype, 200)
+    for kind in KINDS if options in ({}, {"amsgrad": True}) else ["mixed scales"]:
+        param, grads = np.array([1.5, 0], dtype), gradients(kind, dtype, 200, size=2)
         elements = adam_oracle.run(param, grads, settings)
         assert_within(run(step, param, grads, **given_options), elements, settings.amsgrad)
         with np.errstate(all="ignore"):
@@ -139,7 +139,7 @@ def test_torch_stays_within_the_same_error(options: dict[str, Any], decoupled: b
     kind = torch.optim.AdamW if decoupled else torch.optim.Adam
     settings = Settings(**options, decoupled=decoupled)
     for dtype, scale in itertools.product((np.float32, np.float64), KINDS[:3]):
-        start, grads = np.array([1.5, -0.25, 0, 3], dtype), gradients(scale, dtype, 200)
+        start, grads = np.array([1.5, 0], dtype), gradients(scale, dtype, 200, size=2)
         param = torch.nn.Parameter(torch.tensor(start))
         optimizer = kind([param], **{"weight_decay": 0.0, **options}, foreach=False, fused=False)
         for grad in grads:
@@ -195,8 +195,213 @@ def test_turning_the_gradient_turns_the_step(data: st.DataObject, dtype: Any) ->
 
 @pytest.mark.parametrize("dtype", [*DTYPES, BFLOAT16])
 def test_the_decay_of_adamw_touches_no_moment(dtype: Any) -> None:
-    param, grads = np.array([1, -2, 3, 4], dtype), gradients("plain", np.float32, 5)
+    param, grads = np.array([1, -2, 3, 4], dtype), [grad.astype(dtype) for grad in gradients("plain", np.float32, 5)]
     one, other = (run(adamw_step, param, grads, weight_decay=decay).state for decay in (0.0, 0.5))
-    assert oracle.same_bits(one.exp_avg, other.exp_avg) == (dtype != np.float64)
-    assert np.array_equal(one.exp_avg, other.exp_avg)
-    assert np.array_equal(one.exp_avg_sq, other.exp_avg_sq)
+    assert oracle.same_bits(one.exp_avg, other.exp_avg)
+    assert oracle.same_bits(one.exp_avg_sq, other.exp_avg_sq)
+
+
+@pytest.mark.parametrize("dtype", [*DTYPES, BFLOAT16])
+def test_adam_with_decay_is_adam_on_the_regularised_gradient(dtype: Any) -> None:
+    param, (grad,) = np.array([1, -2, 3, 4], dtype), gradients("plain", np.float32, 1)
+    state = adam_state(param)
+    theta = param if state.master is None else state.master
+    one = adam_step(param, grad.astype(dtype), state, weight_decay=0.5)
+    other = adam_step(param, grad.astype(dtype).astype(theta.dtype) + theta.dtype.type(0.5) * theta, state)
+    assert oracle.same_bits(one.param, other.param)
+    assert oracle.same_bits(one.state.exp_avg, other.state.exp_avg)
+    assert oracle.same_bits(one.state.exp_avg_sq, other.state.exp_avg_sq)
+
+
+def test_the_decays_differ() -> None:
+    param, grads = np.array([1.0, -2, 3, 4]), gradients("plain", np.float64, 3)
+    one, other = (run(step, param, grads, weight_decay=0.5).param for step in (adam_step, adamw_step))
+    assert np.abs(one - other).max() > 1e-4
+
+
+@pytest.mark.parametrize("weight_decay", [0.0, 0.1])
+def test_epsilon_hat_is_epsilon_times_the_root_of_the_correction(weight_decay: float) -> None:
+    param, grads, eps = np.array([1.0, -2, 3, 4]), gradients("plain", np.float64, 9), 0.01
+    one = other = Stepped(param, adam_state(param))
+    for t, grad in enumerate(grads, 1):
+        hat = eps * np.sqrt(1 - 0.999**t)
+        one = adam_step(one.param, grad, one.state, eps=eps, weight_decay=weight_decay)
+        other = epsilon_hat_step(other.param, grad, other.state, eps=hat, weight_decay=weight_decay)
+    assert np.allclose(one.param, other.param, rtol=1e-13, atol=0)
+    same = epsilon_hat_step(param, grads[0], adam_state(param), eps=1e-3).param
+    assert not np.allclose(same, adam_step(param, grads[0], adam_state(param), eps=1e-3).param, rtol=1e-6)
+
+
+def test_epsilon_hat_counts_thirty_times_at_the_first_step() -> None:
+    grad = np.array([1e-8])
+    one, other = (step(np.zeros(1), grad, adam_state(grad)).param[0] for step in (adam_step, epsilon_hat_step))
+    assert one == pytest.approx(-0.5e-3)
+    assert other == pytest.approx(-1e-3 / (1 + 1 / np.sqrt(1 - 0.999)))
+
+
+def test_the_largest_second_moment_stays() -> None:
+    param, grads = np.zeros(2), [np.array([3.0, 1]), np.array([0.01, 0.1]), np.array([0.0, 9])]
+    state, before = adam_state(param, amsgrad=True), np.zeros(2)
+    for grad in grads:
+        param, state = adam_step(param, grad, state, amsgrad=True)
+        assert np.all(state.max_exp_avg_sq >= before)
+        assert np.all(state.max_exp_avg_sq >= state.exp_avg_sq)
+        before = state.max_exp_avg_sq
+    assert state.max_exp_avg_sq[0] > state.exp_avg_sq[0]
+    assert state.max_exp_avg_sq[0] == pytest.approx((1 - 0.999) * 9)  # not divided by a correction
+
+
+@pytest.mark.parametrize("beta", [0.9, 0.99, 0.999])
+def test_bias_corrections_one_by_one_are_those_at_once(beta: float) -> None:
+    steps = [*range(1, 200), 355, 356, 40_000]
+    with level("none"):
+        together = bias_correction(np.float64(beta), np.array(steps))
+        assert [bias_correction(np.float64(beta), step) for step in steps] == list(together)
+    exact = [1 - Fraction(beta) ** step for step in steps[:60]]
+    assert all(abs(Fraction(float(c)) - x) <= Fraction(1, 1 << 52) for c, x in zip(together, exact, strict=False))
+
+
+def test_the_step_counts_far() -> None:
+    param = np.array([1.0], BFLOAT16)
+    state = dataclasses.replace(adam_state(param), step=256)
+    assert [
+        adam_step(param, param, dataclasses.replace(state, step=step)).state.step for step in (256, 2**24, 2**40)
+    ] == [
+        257,
+        2**24 + 1,
+        2**40 + 1,
+    ]
+
+
+# Formats of 16 bits.
+
+
+@pytest.mark.parametrize("dtype", [np.float16, BFLOAT16])
+@pytest.mark.parametrize("step", STEPS.values(), ids=list(STEPS))
+def test_a_parameter_of_16_bits_is_its_rounded_master_copy(step: Callable[..., Stepped], dtype: Any) -> None:
+    param = np.array([1.5, -0.25, 0, 3], np.float32)
+    grads = [(grad / 64).astype(dtype) for grad in gradients("mixed scales", np.float32, 50)]
+    narrow = run(step, param.astype(dtype), grads)
+    wide = run(step, param, [grad.astype(np.float32) for grad in grads])
+    assert oracle.same_bits(narrow.state.master, wide.param)
+    assert oracle.same_bits(narrow.param, wide.param.astype(dtype))
+    assert oracle.same_bits(narrow.state.exp_avg_sq, wide.state.exp_avg_sq)
+
+
+def test_small_steps_add_up_in_the_master_copy() -> None:
+    param = np.ones(1, BFLOAT16)
+    after = run(adam_step, param, [np.ones(1, BFLOAT16)] * 20, lr=1e-4)
+    assert adam_step(param, param, adam_state(param), lr=1e-4).param == param  # one step is lost in bfloat16
+    assert float(after.param[0]) < 1
+
+
+@pytest.mark.parametrize("dtype", [np.float16, BFLOAT16])
+def test_gradients_may_be_float32(dtype: Any) -> None:
+    param, grad = np.ones(2, dtype), np.array([1e-20, 3], np.float32)
+    assert adam_step(param, grad, adam_state(param)).state.exp_avg[0] > 0
+
+
+# Size, shape, blocks.
+
+
+@pytest.mark.parametrize("size", [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK + 3])
+def test_every_element_is_computed_by_itself(size: int) -> None:
+    rng = np.random.default_rng(1)
+    param, grad = (rng.standard_normal(size).astype(np.float32) for _ in range(2))
+    with level("preconditions"):
+        state = adam_state(param, amsgrad=True)
+        whole = adamw_step(param, grad, state, amsgrad=True)
+        for i in {0, size // 2, BLOCK - 1, BLOCK, size - 1} & set(range(size)):
+            alone = param[i : i + 1]
+            one = adamw_step(alone, grad[i : i + 1], adam_state(alone, amsgrad=True), amsgrad=True)
+            assert oracle.same_bits(one.param, whole.param[i : i + 1])
+            assert oracle.same_bits(one.state.max_exp_avg_sq, whole.state.max_exp_avg_sq[i : i + 1])
+    assert whole.param.shape == (size,)
+
+
+@given(st.data(), st.sampled_from([*DTYPES, BFLOAT16]), st.sampled_from(list(STEPS)))
+def test_shapes_and_dtypes_are_kept_and_nothing_is_written_into(data: st.DataObject, dtype: Any, name: str) -> None:
+    param = data.draw(array(np.float32, st.floats(-9, 9, width=16))).astype(dtype)
+    grad, amsgrad = np.ones(param.shape, dtype), data.draw(st.booleans())
+    state = adam_state(param, amsgrad=amsgrad)
+    arrays = [
+        x for x in (param, grad, *(getattr(state, f.name) for f in dataclasses.fields(state))) if hasattr(x, "dtype")
+    ]
+    before = [x.copy() for x in arrays]
+    after = STEPS[name](param, grad, state, amsgrad=amsgrad)
+    assert all(oracle.same_bits(x, y) for x, y in zip(arrays, before, strict=True))
+    assert (after.param.shape, after.param.dtype) == (param.shape, param.dtype)
+    assert after.state.exp_avg.shape == param.shape
+    assert not any(np.shares_memory(x, y) for x in (after.param, after.state.exp_avg_sq) for y in arrays)
+
+
+def test_going_on_from_a_state_is_the_same_run() -> None:
+    param, grads = np.array([1.5, -0.25, 0, 3]), gradients("plain", np.float64, 20)
+    whole = run(adamw_step, param, grads)
+    half = run(adamw_step, param, grads[:9])
+    saved = AdamState(half.state.step, *(None if x is None else x.copy() for x in list(vars(half.state).values())[1:]))
+    resumed = Stepped(half.param.copy(), saved)
+    for grad in grads[9:]:
+        resumed = adamw_step(resumed.param, grad, resumed.state)
+    assert oracle.same_bits(whole.param, resumed.param)
+    assert oracle.same_bits(whole.state.exp_avg_sq, resumed.state.exp_avg_sq)
+
+
+# What is not finite, and the ends of the range.
+
+
+def test_a_gradient_that_is_not_finite_spoils_its_own_element_only() -> None:
+    param, grad = np.ones(4, np.float32), np.array([np.nan, np.inf, -np.inf, 1], np.float32)
+    after = adam_step(param, grad, adam_state(param))
+    assert np.isnan(after.param[:3]).all()
+    assert np.isfinite(after.param[3])
+    assert oracle.same_bits(after.param[3:], adam_step(param[3:], grad[3:], adam_state(param[3:])).param)
+
+
+def test_a_square_that_overflows_is_averaged_all_the_same() -> None:
+    grad = np.array([2e19], np.float32)  # its square is 4e38, more than float32 holds
+    with np.errstate(over="ignore"):
+        assert np.isinf(np.float32(0.001) * (grad * grad))
+    assert np.isfinite(second_moment(np.zeros(1, np.float32), grad, np.float64(0.999)))
+    assert np.abs(adam_step(np.zeros(1, np.float32), grad, adam_state(grad)).param) == pytest.approx(1e-3)
+
+
+def test_the_corrected_root_does_not_overflow() -> None:
+    param, grad = np.zeros(1, np.float32), np.array([3e20], np.float32)
+    state = AdamState(0, np.zeros(1, np.float32), np.zeros(1, np.float32))
+    with np.errstate(over="ignore"):
+        v = second_moment(state.exp_avg_sq, grad, np.float64(0.999))
+        assert np.isinf(v / np.float32(0.001))
+    assert np.isfinite(adam_step(param, grad, state).param)
+
+
+# Contracts.
+
+
+@pytest.mark.parametrize("step", STEPS.values(), ids=list(STEPS))
+def test_a_step_that_is_not_the_one_written_out_is_noticed(step: Callable[..., Stepped]) -> None:
+    (clause,) = postconditions(step)
+    param = np.array([1.0, 2])
+    right = step(param, param, adam_state(param))
+    given_arguments = {"param": param, "grad": param, "state": adam_state(param), "lr": 1e-3, "betas": (0.9, 0.999)}
+    given_arguments |= {"eps": 1e-8, "amsgrad": False, "maximize": False}
+    given_arguments["weight_decay"] = 1e-2 if step is adamw_step else 0.0
+    assert clause.condition(result=right, **given_arguments)
+    for wrong in (
+        right._replace(param=np.nextafter(right.param, 9)),
+        right._replace(state=dataclasses.replace(right.state, step=0)),
+        right._replace(state=dataclasses.replace(right.state, exp_avg=np.nextafter(right.state.exp_avg, 9))),
+        right._replace(state=dataclasses.replace(right.state, max_exp_avg_sq=np.zeros(2))),
+    ):
+        assert not clause.condition(result=wrong, **given_arguments)
+
+
+def test_a_broken_clause_names_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(np, "maximum", np.minimum)
+    with pytest.raises(ContractViolation, match="largest_second_moment breaks its clause ADAM-4"):
+        largest_second_moment(np.ones(1), np.zeros(1))
+
+
+def test_an_average_outside_of_zero_to_one_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"beta must be at least 0 and less than 1, got 1\.0"):
+        first_moment(np.ones(1), np.ones(1), np.float64(1))

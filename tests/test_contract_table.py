@@ -16,7 +16,7 @@ SEED = "training-loop-v1"
 CLIP = "reference.clipping.clip_by_global_norm"
 EQUATION = "equations.gradient_norm"
 POSTCONDITION = "equations.gradient_norm.postconditions[0]"
-LATER = "equations.loss_decrease"
+LATER = "equations.loss_decrease.postconditions[0]"
 
 
 def shipped(name: str) -> Any:
@@ -108,8 +108,8 @@ def test_the_row_of_an_answered_entry() -> None:
 def test_the_row_of_an_open_entry() -> None:
     assert row(build(report()), LATER) == {
         "key": LATER,
-        "text": CONTRACT["equations"]["loss_decrease"]["formula"],
-        "kind": "equation",
+        "text": CONTRACT["equations"]["loss_decrease"]["postconditions"][0],
+        "kind": "postcondition",
         "status": "open",
         "clauses": [],
         "claims": [],
@@ -122,7 +122,7 @@ def test_the_lines_that_every_run_shows(changed: Copy) -> None:
     changed.waiting = {SEED: [{"until": "the moon is full", "entries": [LATER, "proof_obligations[1]"]}]}
     del changed.answers["falsification_tests.FALSIFY-TRAIN-001"]
     assert lines(changed.build(report(claim("CLIP-1.float16", "UNDECIDED", "not run"), selection=["reductions"]))) == [
-        f"contract {SEED}: 3 of 21 entries answered, 2 open, 6 not run, 10 unanswered",
+        f"contract {SEED}: 8 of 21 entries answered, 2 open, 6 not run, 5 unanswered",
         f"  open until the moon is full: {LATER}, proof_obligations[1]",
     ]
 

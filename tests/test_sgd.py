@@ -113,7 +113,7 @@ def test_every_bit_is_that_of_the_written_order_of_operations(dtype: Any, option
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 @pytest.mark.parametrize("dtype", NARROW)
 def test_a_narrow_parameter_is_the_image_of_its_float32_run(dtype: Any, options: dict[str, Any]) -> None:
-    param, grads = start(dtype), list(gradients(dtype))
+    param, grads = start(dtype), list(gradients(dtype, 50))
     wide = param.astype(np.float32)
     narrow = run(sgd_step, sgd_state(param), param, grads, **options)
     full = run(sgd_step, sgd_state(wide), wide, [grad.astype(np.float32) for grad in grads], **options)
@@ -151,7 +151,8 @@ def test_a_gradient_of_0_leaves_everything_where_it_is(dtype: Any) -> None:
 def test_every_finite_bfloat16_rests() -> None:
     every = np.arange(1 << 16, dtype=np.uint16).view(ml_dtypes.bfloat16)
     param = every[np.isfinite(every.astype(np.float32))]
-    after = sgd_step(param, np.zeros(param.size, np.float32), sgd_state(param), momentum=0.9)
+    with level("preconditions"):
+        after = sgd_step(param, np.zeros(param.size, np.float32), sgd_state(param), momentum=0.9)
     assert oracle.same_bits(after.param, param)
 
 

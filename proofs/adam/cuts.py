@@ -50,7 +50,7 @@ def cut_product(path: Path, weight: Any, x: Any) -> z3.BoolRef:
     w, y, p = term(weight), term(x), term(weight * x)
     u, least = slack_of(x.dtype)
     size = path.prove("a product", magnitude(w * y) == w * magnitude(y), using=[path.prove("a weight", w >= 0)])
-    bound = magnitude(p) <= rational(1 + u) * (w * magnitude(y)) + rational(least)
+    bound = magnitude(p) <= rational(1 + u) * (w * magnitude(y)) + rational(least / 2)
     return path.prove("a summand", bound, using=[size, *path.facts_about(p)])
 
 
@@ -60,12 +60,27 @@ def cut_first_moment(path: Path, arguments: dict[str, Any]) -> None:
     old, new = cut_weights(path, arguments["beta"], exp_avg.dtype)
     b, r, m, g = term(old), term(new), magnitude(term(exp_avg)), magnitude(term(grad))
     larger, most = z3.If(m >= g, m, g), most_weight(exp_avg.dtype)
+    facts, products = [], [b * larger, r * larger]
     for weight, x in ((old, exp_avg), (new, grad)):
-        cut_product(path, weight, x)
         w, size = term(weight), magnitude(term(x))
-        path.prove("its bound", w * size <= w * larger, using=[path.prove("a weight", w >= 0)])
+        facts.append(cut_product(path, weight, x))
+        facts.append(path.prove("its bound", w * size <= w * larger, using=[path.prove("a weight", w >= 0)]))
+        products.append(w * size)
+    whole = path.prove("the weights", b + r <= most)
+    facts.append(path.prove("both bounds", b * larger + r * larger <= most * larger, using=[whole]))
+    path.memory["summands"] = facts, products, larger
+
+
+def cut_sum(path: Path, arguments: dict[str, Any], result: Any) -> None:
+    """The rounded sum of both summands, from their bounds: nothing but the products matters."""
+    facts, products, larger = path.memory["summands"]
+    u, least = slack_of(result.dtype)
+    mean = term(result)
     path.prove(
-        "both bounds", b * larger + r * larger <= most * larger, using=[path.prove("the weights", b + r <= most)]
+        "the mean",
+        magnitude(mean) <= rational(1 + 4 * u) * larger + rational(2 * least),
+        using=[*facts, *path.facts_about(mean), path.prove("a magnitude", larger >= 0, using=[])],
+        forgetting=products,
     )
 
 

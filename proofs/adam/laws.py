@@ -131,17 +131,17 @@ def cut_turn(path: Path, arguments: dict[str, Any], result: Pair) -> None:
     grad, exp_avg = arguments["grad"], arguments["exp_avg"]
     one, other = (_terms(step.moments) for step in result)
     weights = [(beta.astype(grad.dtype), (1 - beta).astype(grad.dtype)) for beta in BETAS]
-    turned = [
-        (_term(weight * x), _term(weight * -x))
-        for weight, x in ((weights[0][0], exp_avg), (weights[0][1], grad), (weights[1][1], grad))
-    ]
+    turned = [(_term(w * x), _term(w * -x)) for w, x in zip(weights[0], (exp_avg, grad), strict=True)]
+    square = _term((weights[1][1] * grad) * grad), _term((weights[1][1] * -grad) * -grad)
     facts = [path.prove("a product turns", y == z3.fpNeg(x), using=[]) for x, y in turned]
-    products = [term for pair in turned for term in pair]
+    stays = path.prove("a square stays", square[1] == square[0], using=[])
     zero = z3.And(z3.fpIsZero(one[0]), z3.fpIsZero(other[0]))
     opposite = other[0] == z3.fpNeg(one[0])
     moments = [
-        path.prove("m turns", z3.Or(zero, opposite), using=facts[:2], forgetting=products[:4]),
-        path.prove("v does not", one[1] == other[1], using=facts[2:], forgetting=products[4:]),
+        path.prove(
+            "m turns", z3.Or(zero, opposite), using=facts, forgetting=[term for pair in turned for term in pair]
+        ),
+        path.prove("v stays", one[1] == other[1], using=[stays], forgetting=square),
     ]
     goal = truth(_are_opposite(result.one.theta, result.other.theta))
     for name, case in (("where m is 0", zero), ("where it is not", opposite)):

@@ -9,7 +9,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from proofs.adam.cuts import cut_first_moment, cut_second_moment
+from proofs.adam.cuts import cut_first_moment, cut_second_moment, cut_sum
 from proofs.prover.describe import prove, sampled_twin, twin
 from proofs.prover.symbolic_run import Run
 from proofs.symbolic.ieee import IEEE
@@ -54,6 +54,11 @@ def _replaced_by_the_last(max_exp_avg_sq: Any, exp_avg_sq: Any) -> Any:
     return exp_avg_sq
 
 
+def _of_the_corrected(max_exp_avg_sq: Any, exp_avg_sq: Any) -> Any:
+    """At the third step, with β₂ = 1/2."""
+    return np.maximum(max_exp_avg_sq, exp_avg_sq / exp_avg_sq.dtype.type(0.875))
+
+
 def _epsilon_times_root(exp_avg_sq: Any, root: Any, eps: Any) -> Any:
     return (np.sqrt(exp_avg_sq) + eps.astype(exp_avg_sq.dtype) * root.astype(exp_avg_sq.dtype)) / 2
 
@@ -88,6 +93,13 @@ for dtype in FLOATS:
         runs=functools.partial(list, [("", largest)]),
         twins=[
             twin("last", "keeps the last", largest, "ADAM-4", {largest_second_moment: _replaced_by_the_last}),
+            twin(
+                "corrected",
+                "takes the maximum of corrected moments",
+                largest,
+                "ADAM-4",
+                {largest_second_moment: _of_the_corrected},
+            ),
         ],
     )
     divisor = Run(
@@ -184,6 +196,7 @@ for dtype in FLOATS:
         Rounded(),
         domain=functools.partial(_are_below, half),
         before={first_moment: cut_first_moment},
+        script=cut_sum,
         examples=[{"exp_avg": np.array([1], dtype), "grad": np.array([-2], dtype), "beta": np.float64(0.5)}],
     )
     prove(

@@ -97,9 +97,10 @@ def cut_descent(path: Path, arguments: dict[str, Any], result: Descent) -> None:
         path.prove("the slope", lr * slope == sum_of(gains), using=[], forgetting=[*gradients, *moves]),
         path.prove("the length", eps * length == sum_of(costs), using=[], forgetting=moves),
     ]
+    changes = [_term(each) for each in path.last("change").result]
     facts = [
         positive,
-        path.prove("the losses", after - before == slope + curved * rational(0.5), using=[]),
+        path.prove("the losses", after - before == slope + curved * rational(0.5), using=[], forgetting=changes),
         path.prove(
             "downhill",
             lr * slope <= -(eps * length),

@@ -18,6 +18,8 @@ from proofs.prover.describe import prove, sampled_twin
 from proofs.prover.symbolic_run import Run
 from proofs.symbolic.ieee import IEEE
 from proofs.symbolic.inputs import Array, Arrays, Fixed
+from reference.adam import adam_step, adamw_step
+from reference.adam_classes import Adam, AdamW
 from reference.contracts import bare, ensure
 from reference.exactness import same_bits
 from reference.lion import Lion, lion_step
@@ -37,13 +39,15 @@ class Kind(NamedTuple):
     """A class with settings under which all of its state is in use, and its step."""
 
     make: Callable[..., Optimizer]
-    step: Callable[..., Stepped]
+    step: Callable[..., Any]
 
 
 KINDS = {
     "SGD": Kind(functools.partial(SGD, momentum=0.9, weight_decay=0.125), sgd_step),
     "RMSprop": Kind(functools.partial(RMSprop, momentum=0.9, centered=True, weight_decay=0.125), rmsprop_step),
     "Lion": Kind(functools.partial(Lion, weight_decay=0.125), lion_step),
+    "Adam": Kind(functools.partial(Adam, weight_decay=0.125), adam_step),
+    "AdamW": Kind(AdamW, adamw_step),
 }
 
 
@@ -72,7 +76,7 @@ def step_of_list(kind: Kind, params: list[Any], grads: list[Any]) -> Both:
     """The second step of three parameters in two groups, the second without a gradient; and of each by itself.
 
     Claims
-        OPT-2  prove  IEEE(float32, float64)  SGD, RMSprop and Lion, three arrays of 1 and 2 elements in two groups
+        OPT-2  prove  IEEE(float32, float64)  SGD, RMSprop, Lion, Adam, AdamW, three arrays of 1 and 2 elements in two groups
                step(list) is the map of the step: param and state of each are those of a step of its own, or untouched
     """
     optimizer = begun(kind.make([{"params": params[:2]}, {"params": params[2:], "lr": 0.5}]), grads)
@@ -97,7 +101,7 @@ def step_of_elements(kind: Kind, theta: Any, grad: Any) -> Both:
     """Two steps of an array, and of each of its elements.
 
     Claims
-        OPT-3  prove  IEEE(float32, float64)  SGD, RMSprop and Lion, n = 4, two steps
+        OPT-3  prove  IEEE(float32, float64)  SGD, RMSprop, Lion, Adam, AdamW, n = 4, two steps
                an element has the same param and state in whatever array it stands
     """
     grads = [grad[k : k + 1] for k in range(len(grad))]
@@ -121,7 +125,7 @@ def resume(kind: Kind, theta: Any, grad: Any) -> Both:
     """Two steps, and the same with the state saved after the first and loaded into an optimizer with other settings.
 
     Claims
-        OPT-4  prove  IEEE(float32, float64)  SGD, RMSprop and Lion, elementwise
+        OPT-4  prove  IEEE(float32, float64)  SGD, RMSprop, Lion, Adam, AdamW, elementwise
                to save, load and go on is never to have stopped, bit for bit
     """
     kept = begun(kind.make([theta]), [grad])
@@ -174,7 +178,7 @@ for dtype in (np.float32, np.float64):  # of 16 bits are only images of float32:
     claim(
         "OPT-2",
         step_of_list,
-        bound="SGD, RMSprop and Lion, three arrays of 1 and 2 elements in two groups",
+        bound="SGD, RMSprop, Lion, Adam, AdamW, three arrays of 1 and 2 elements in two groups",
         runs=functools.partial(zip, KINDS, lists, strict=True),
         twins=[_planted(lists[0], KINDS["SGD"], "OPT-2", "by order", "looks at the steps of the others", _counting)],
     )
@@ -184,7 +188,7 @@ for dtype in (np.float32, np.float64):  # of 16 bits are only images of float32:
     claim(
         "OPT-3",
         step_of_elements,
-        bound="SGD, RMSprop and Lion, n = 4, two steps",
+        bound="SGD, RMSprop, Lion, Adam, AdamW, n = 4, two steps",
         runs=functools.partial(zip, KINDS, elements, strict=True),
         twins=[
             _planted(run, kind, "OPT-3", f"largest, {label}", "divides by the largest element", _by_the_largest)
@@ -195,7 +199,7 @@ for dtype in (np.float32, np.float64):  # of 16 bits are only images of float32:
     claim(
         "OPT-4",
         resume,
-        bound="SGD, RMSprop and Lion, elementwise",
+        bound="SGD, RMSprop, Lion, Adam, AdamW, elementwise",
         runs=functools.partial(zip, KINDS, resumes, strict=True),
         twins=[_planted(resumes[0], KINDS["SGD"], "OPT-4", "by order", "counts the steps of all", _counting)],
     )

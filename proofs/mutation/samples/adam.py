@@ -29,15 +29,19 @@ def _numbers(generator: random.Random, dtype: Any, count: int = 3) -> Any:
     return np.array(values, dtype)
 
 
+def _each_float() -> Iterator[Any]:
+    yield from itertools.cycle(FLOATS)
+
+
 def _first_moments(generator: random.Random) -> Iterator[Arguments]:
-    for dtype in itertools.cycle(FLOATS):
+    for dtype in _each_float():
         x = _numbers(generator, dtype)
         y = generator.choice((x, -x, np.roll(x, 1), _numbers(generator, dtype), np.zeros_like(x)))
         yield {"exp_avg": x, "grad": y, "beta": _beta(generator)}
 
 
 def _second_moments(generator: random.Random) -> Iterator[Arguments]:
-    for dtype in itertools.cycle(FLOATS):
+    for dtype in _each_float():
         beta, grad = _beta(generator), _numbers(generator, dtype)
         if generator.random() < 0.2:  # a square that overflows, and an average that does not
             grad = grad.dtype.type(np.sqrt(np.finfo(dtype).max)) * np.array([1.5, 3, -8], dtype)
@@ -45,7 +49,7 @@ def _second_moments(generator: random.Random) -> Iterator[Arguments]:
 
 
 def _maxima(generator: random.Random) -> Iterator[Arguments]:
-    for dtype in itertools.cycle(FLOATS):
+    for dtype in _each_float():
         x = np.abs(_numbers(generator, dtype))
         yield {"max_exp_avg_sq": x, "exp_avg_sq": generator.choice((x, np.abs(_numbers(generator, dtype))))}
 
@@ -57,14 +61,14 @@ def _corrections(generator: random.Random) -> Iterator[Arguments]:
 
 
 def _denominators(generator: random.Random) -> Iterator[Arguments]:
-    for dtype in itertools.cycle(FLOATS):
+    for dtype in _each_float():
         root = np.float64(generator.choice((1.0, 0.5, 0.03, 2.0**-12, 1 - generator.random() * 0.999)))
         eps = np.float64(generator.choice((1e-8, 1e-3, 1.0)))
         yield {"exp_avg_sq": np.abs(_numbers(generator, dtype)), "root": root, "eps": eps}
 
 
 def _changes(generator: random.Random) -> Iterator[Arguments]:
-    for dtype in itertools.cycle(FLOATS):
+    for dtype in _each_float():
         divisor = np.abs(_numbers(generator, dtype)) + np.finfo(dtype).smallest_normal
         size = np.float64(generator.choice((0.0, 1e-3, 1.0, 0.01)))
         yield {"exp_avg": _numbers(generator, dtype), "divisor": divisor, "step_size": size}
@@ -85,10 +89,10 @@ def _state(generator: random.Random, param: Any, amsgrad: bool, master: Any) -> 
     dtype = working_dtype(param.dtype)
     count = param.size
     arrays = [_numbers(generator, dtype, count).reshape(param.shape) for _ in range(3)]
-    moments = [arrays[0], np.abs(arrays[1]), np.abs(arrays[2]) if amsgrad else None]
+    mean, square, largest = arrays[0], np.abs(arrays[1]), np.abs(arrays[2]) if amsgrad else None
     if generator.random() < 0.2:
-        moments = [np.zeros(param.shape, dtype), np.zeros(param.shape, dtype), moments[2]]
-    return AdamState(generator.choice((0, 0, 1, 7, 1000)), *moments, master)
+        mean, square = np.zeros(param.shape, dtype), np.zeros(param.shape, dtype)
+    return AdamState(generator.choice((0, 0, 1, 7, 1000)), mean, square, largest, master)
 
 
 def _steps(generator: random.Random) -> Iterator[Arguments]:
