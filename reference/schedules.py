@@ -210,8 +210,8 @@ def cycle(step: int, T_0: int, T_mult: int) -> tuple[int, int]:
     Integers: a floored logarithm misses restarts.
 
     Claims
-        SCHED-16  exhaust  integers  step <= 400, T_0 <= 12, T_mult <= 4  at least 0 and less than the length
-        SCHED-17  exhaust  integers  step <= 400, T_0 <= 12, T_mult <= 4  the cycles before it take up all other steps
+        SCHED-16  exhaust  integers  step <= 150, T_0 <= 8, T_mult <= 4  at least 0 and less than the length
+        SCHED-17  exhaust  integers  step <= 150, T_0 <= 8, T_mult <= 4  the cycles before it take up all other steps
     """
     position, length = (step % T_0, T_0) if T_mult == 1 else (step, T_0)
     while position >= length:

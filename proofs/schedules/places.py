@@ -31,7 +31,7 @@ claim(
 
 def each_cycle() -> Iterator[dict[str, Any]]:
     """Steps up to far behind the third restart."""
-    every_one = itertools.product(range(401), range(1, 13), range(1, 5))
+    every_one = itertools.product(range(151), range(1, 9), range(1, 5))
     return ({"step": step, "T_0": first, "T_mult": factor} for step, first, factor in every_one)
 
 
@@ -53,7 +53,7 @@ def _one_length(step: int, T_0: int, T_mult: int) -> tuple[int, int]:
     return step % T_0, T_0
 
 
-CYCLES = "step <= 400, T_0 <= 12, T_mult <= 4"
+CYCLES = "step <= 150, T_0 <= 8, T_mult <= 4"
 every(
     "SCHED-16",
     cycle,

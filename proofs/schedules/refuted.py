@@ -19,7 +19,7 @@ def false_statement(
     def run() -> Exhaustion:
         result, wish = function(*arguments), wished(*arguments)
         outputs = {"result": show(result), "wished": show(wish)}
-        broken = result != wish
+        broken = bool(result != wish)
         return Exhaustion(
             1, Replay(broken, {"arguments": show(list(arguments))}, outputs, statement) if broken else None
         )
