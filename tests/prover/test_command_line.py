@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -313,9 +312,9 @@ def test_another_solver_confirms(proofs: Command, tmp_path: Path) -> None:
     proofs("run", registry="ESTABLISHED")
     result = proofs("recheck", "--solver", "cvc5")
     assert result.exit_code == 0, result.output
-    assert re.search(r"^([45]) of \1 answers confirmed by cvc5 \(100 %\)$", result.output, re.MULTILINE), result.output
+    assert "5 of 5 answers confirmed by cvc5 (100 %)" in result.output.splitlines()
     content = json.loads((tmp_path / "recheck-cvc5.json").read_text())
-    assert content["counts"] == {"confirmed": 4, "open": 0, "contradicted": 0}
+    assert content["counts"] == {"confirmed": 5, "open": 0, "contradicted": 0}
     assert {query["claim"] for query in content["queries"]} == {"TRUE-1", "FALSE-1"}
 
 
