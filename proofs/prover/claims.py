@@ -91,16 +91,14 @@ Confirm = Callable[[Path | None], Confirmation]  # given the folder of the cache
 
 @dataclass(frozen=True)
 class Twin:
-    """A plausible bug that the claim's clause must refute."""
+    """A plausible bug that the claim's clause must refute; ``replaced`` maps functions to the code that stands for them."""
 
     name: str
     why: str
     build: Build | None = None
     exhaust: Exhaust | None = None
     confirm: Confirm | None = None
-    replaced: Mapping[Any, Any] = field(
-        default_factory=dict
-    )  # functions, and the code that the bug puts in their place
+    replaced: Mapping[Any, Any] = field(default_factory=dict)
 
     @property
     def group(self) -> str:
