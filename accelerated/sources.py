@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -70,6 +70,7 @@ class Source:
         return {kernel.name: kernel for kernel in _kernels(self.name, self.text)}
 
 
+@cache
 def read(concept: str) -> Source:
     """The source of a concept's kernels, such as ``adam``.
 

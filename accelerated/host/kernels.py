@@ -88,7 +88,7 @@ class Kernel:
                 f"kernel {name} takes {len(self.signature.arguments)} arguments ({wanted}), got {len(arguments)}"
             )
         chosen = _launching.get()
-        boxes = [
+        boxes: list[Any] = [
             ctypes.c_void_p(None if given is None else given.ctypes.data)
             if argument.is_array
             else _CTYPES[argument.element](given)
