@@ -174,7 +174,6 @@ void Worker::run_block(uint64_t number)
     here.block = {unsigned(number % launch_.grid[0]), unsigned(row % launch_.grid[1]), unsigned(row / launch_.grid[1])};
     if (launch_.order > 1) arrange(turns_, launch_.order, number);
     renew_shared();
-    race_release(&begun_);
     next_ = at_barrier_ = 0;
     std::fill(std::begin(warp_rounds_), std::end(warp_rounds_), 0u);
 
@@ -186,7 +185,8 @@ void Worker::run_block(uint64_t number)
 void Worker::begin_threads()
 {
     while (!failed_ && next_ < size_) {
-        Fiber* fiber = free_fiber();
+        Fiber* const fiber = free_fiber();
+        race_release(&begun_);
         enter(turns_[next_++]);
         running_ = fiber;
         begin(scheduler_, *fiber, &Worker::fiber_main);
@@ -212,7 +212,7 @@ void Worker::fiber_main()
     race_acquire(&self.begun_);
     self.launch_.body(self.launch_.arguments);
     race_release(&self.progress_.ended);
-    self.idle_.push_back(self.running_);
+    if (!SEES_RACES) self.idle_.push_back(self.running_);  // two threads without order may not have one stack
     leave(*self.running_, self.scheduler_);
 }
 
@@ -239,6 +239,7 @@ Fiber* Worker::free_fiber()
 {
     if (idle_.empty()) {
         fibers_.push_back(std::make_unique<Fiber>());
+        fibers_.back()->make_stack();
         idle_.push_back(fibers_.back().get());
     }
     Fiber* fiber = idle_.back();
