@@ -111,8 +111,12 @@ def run_on_many(
     chunks = chunks_of(tuple(lengths))
     table = table_of(rows, lengths)
     tables = [xp.asarray(each) for each in (*chunks, table, *([] if shares is None else [shares]))]
-    threads = (host.launching().threads or THREADS_ON_HOST) if xp is np else THREADS
-    run(source, kernel, (chunks.block_array.size,), (threads,), [*tables, *numbers])
+    run(source, kernel, (chunks.block_array.size,), (threads_of(xp),), [*tables, *numbers])
+
+
+def threads_of(xp: Any) -> int:
+    """How many threads a block has where arrays of this package are."""
+    return (host.launching().threads or THREADS_ON_HOST) if xp is np else THREADS
 
 
 @lru_cache(maxsize=64)

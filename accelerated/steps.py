@@ -118,9 +118,12 @@ def steps_of(optimizer: Optimizer, name: str) -> Steps:
     return Steps(*made)
 
 
-def same_preconditions(function: Callable[P, R]) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Ask what a function of the reference asks."""
-    return lambda own: functools.reduce(_asking, reversed(preconditions(function)), own)
+def same_preconditions(
+    function: Callable[..., Any], but: str | None = None
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Ask what a function of the reference asks, but for the clauses with this predicate."""
+    clauses = [each for each in preconditions(function) if but not in each.condition.__code__.co_names]
+    return lambda own: functools.reduce(_asking, reversed(clauses), own)
 
 
 def _asking(function: Callable[P, R], clause: Clause) -> Callable[P, R]:
@@ -220,15 +223,21 @@ def _only(arguments: dict[str, Any], names: frozenset[str]) -> dict[str, Any]:
 
 def _check_memory(members: Sequence[Member], names: Sequence[str]) -> None:
     """Refuse arrays that cannot be written into, and memory that two of the arrays have in common."""
-    written, read = [], []
-    for member, name in zip(members, names, strict=True):
-        for label, array in _replaced(member):
-            if isinstance(array, np.ndarray) and not array.flags.writeable:
-                raise ValueError(f"{name}{label} must be writeable for a step in place, got a read-only array")
-            written.append((f"{name}{label}", array))
-        read.append((f"{name}grad", member.grad))
+    written = [
+        (f"{name}{label}", array)
+        for member, name in zip(members, names, strict=True)
+        for label, array in _replaced(member)
+    ]
+    check_separate(written, [(f"{name}grad", member.grad) for member, name in zip(members, names, strict=True)])
+
+
+def check_separate(written: Sequence[tuple[str, Array]], read: Sequence[tuple[str, Array]] = ()) -> None:
+    """Raise ValueError for an array that cannot be written into, or that shares memory with another one."""
+    for name, array in written:
+        if isinstance(array, np.ndarray) and not array.flags.writeable:
+            raise ValueError(f"{name} must be writeable, for it is written over, got a read-only array")
     for first, second in _neighbours([*((*each, True) for each in written), *((*each, False) for each in read)]):
-        raise ValueError(f"a step in place needs arrays of their own, but {first} and {second} overlap in memory")
+        raise ValueError(f"what is written over needs memory of its own, but {first} and {second} overlap")
 
 
 def _replaced(member: Member) -> Iterator[tuple[str, Array]]:

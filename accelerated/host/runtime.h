@@ -257,3 +257,4 @@ inline int __ffs(int x) { return __builtin_ffs(x); }
 #endif
 inline float half_as_float(unsigned short bits) { return float(proofgrad::bits_of<_Float16>(bits)); }
 inline unsigned short float_as_half(float x) { return proofgrad::bits_of<unsigned short>(_Float16(x)); }
+inline unsigned short double_as_half(double x) { return proofgrad::bits_of<unsigned short>(_Float16(x)); }
