@@ -107,8 +107,8 @@ def _rates(form: Form, lr: Any, betas: tuple[Any, Any], eps: Any, step: int) -> 
 
 
 def _optimizer(step: Callable[..., Any], form: Form, decoupled: bool) -> Optimizer:
-    source, work = functools.partial(sources.read, "adam"), functools.partial(_work, form)
-    return Optimizer(step, source, "adam", work, functools.partial(_numbers, decoupled))
+    work = functools.partial(_work, form)
+    return Optimizer(step, lambda: sources.read("adam"), "adam", work, functools.partial(_numbers, decoupled))
 
 
 _ADAM = _optimizer(reference.adam_step, algorithm_1, False)

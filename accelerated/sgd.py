@@ -6,7 +6,6 @@ of dtypes; a trailing underscore, as in torch, means that parameter and state ar
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -60,7 +59,7 @@ def _numbers(settings: Settings, dtype: Any) -> Sequence[Any]:
     return [*floats, int(decay != 0), int(settings["nesterov"]), int(settings["maximize"])]
 
 
-_SGD = Optimizer(reference.sgd_step, functools.partial(sources.read, "sgd"), "sgd", _work, _numbers)
+_SGD = Optimizer(reference.sgd_step, lambda: sources.read("sgd"), "sgd", _work, _numbers)
 sgd_step, sgd_steps, sgd_step_, sgd_steps_ = steps_of(_SGD, "sgd_step")
 
 

@@ -6,11 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from accelerated import host
 from accelerated.sources import Source, read_file
 
 KERNELS = Path(__file__).resolve().parent / "kernels"
 ORDERS: tuple[host.Order, ...] = ("ascending", "descending", 0, 1, 2)
+
+
+def floats(size: int, dtype: Any = np.float32, seed: int = 0) -> Any:
+    return np.random.default_rng(seed).standard_normal(size).astype(dtype)
 
 
 def abilities() -> Source:

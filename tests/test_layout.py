@@ -25,7 +25,7 @@ from reference import contracts
 
 ROOT = Path(__file__).resolve().parent.parent
 COLUMNS = ("reference", "accelerated", "proofs", "proofgrad", "tests", "benchmarks")
-SOURCES = (".py", ".cu", ".cpp", ".h")
+SOURCES = (".py", ".cu", ".cuh", ".cpp", ".h")
 MOST_LINES = 460
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 # Clauses that stand in the reference and that nothing proves yet. A claim that is proven must leave this list.

@@ -231,6 +231,7 @@ bool Worker::next_thread()
 
 uint3 Worker::index(unsigned int thread) const
 {
+    if (size_ == launch_.block[0]) return {thread, 0, 0};
     const unsigned int row = thread / launch_.block[0];
     return {thread % launch_.block[0], row % launch_.block[1], row / launch_.block[1]};
 }

@@ -8,6 +8,14 @@ extern "C" __global__ void scaled(const float* __restrict__ x, float* __restrict
     if (i < n) y[i] = a * x[i];
 }
 
+// The same with a barrier, at which every thread waits for the others.
+extern "C" __global__ void scaled_together(const float* __restrict__ x, float* __restrict__ y, long long n, float a)
+{
+    const long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x;
+    __syncthreads();
+    if (i < n) y[i] = a * x[i];
+}
+
 // The sum of each block's 32 k elements: a tree of shuffles, shared memory, one barrier.
 extern "C" __global__ void block_sums(const double* x, double* sums)
 {
