@@ -1,6 +1,7 @@
 // Adam, AdamW and Adam in the form with ε̂: reference/adam.py, in its order of operations, one launch for many parameters.
 #include "packs.cuh"
 #include "chunks.cuh"
+#include "shrinking.cuh"
 
 // What all elements of a launch share. T is the working format; numbers are rounded to it before they come here.
 template <class T>
@@ -49,20 +50,35 @@ __device__ __forceinline__ void adam_element(
     theta = theta - rates.step_size * (m / divisor);
 }
 
-template <class Image, class Grad, class T>
+// Gradients as they are, or clipped on the way: no clipped gradient is ever written to memory.
+struct Whole {
+    template <class Grads>
+    __device__ __forceinline__ Grads operator()(const Grads& grad) const { return grad; }
+    __device__ __forceinline__ bool is_finite() const { return true; }
+};
+
+struct ClippedBy {
+    Decision decision;
+    template <class Grads>
+    __device__ __forceinline__ Grads operator()(const Grads& grad) const { return clipped(grad, decision); }
+    __device__ __forceinline__ bool is_finite() const { return decision.norm == decision.norm; }
+};
+
+template <class Image, class Grad, class T, class Clip>
 struct AdamStep {
     AdamArrays<Image, Grad, T> arrays;
     AdamRates<T> rates;
     AdamSettings<T> settings;
+    Clip clip;
 
     template <int N>
     __device__ __forceinline__ void at(long long i) const
     {
         Pack<T, N> theta = load<N>(arrays.theta + i), m = load<N>(arrays.exp_avg + i), v = load<N>(arrays.exp_avg_sq + i);
-        const Pack<T, N> grad = widened(load<N>(arrays.grad + i));
+        const Pack<T, N> grad = widened(clip(load<N>(arrays.grad + i)));
         Pack<T, N> largest = {};
         if (settings.amsgrad) largest = load<N>(arrays.max_exp_avg_sq + i);
-        adam_element(theta, grad, m, v, largest, rates, settings);
+        if (clip.is_finite()) adam_element(theta, grad, m, v, largest, rates, settings);  // else nothing changes
         store(arrays.theta_after + i, theta);
         store(arrays.exp_avg_after + i, m);
         store(arrays.exp_avg_sq_after + i, v);
@@ -71,16 +87,32 @@ struct AdamStep {
     }
 };
 
+template <class Image, class Grad, class T, class Clip>
+__device__ __forceinline__ void adam_chunk(const int* block_array, const long long* block_start, const long long* table,
+    const T* rates, const AdamSettings<T>& settings, const Clip& clip)
+{
+    const int k = block_array[blockIdx.x];
+    const auto arrays = reinterpret_cast<const AdamArrays<Image, Grad, T>*>(table)[k];
+    const AdamStep<Image, Grad, T, Clip> step = {arrays, {rates[2 * k], rates[2 * k + 1]}, settings, clip};
+    each_element<16 / sizeof(Image)>(block_start[blockIdx.x], arrays.size, arrays.aligned, step);
+}
+
 #define ADAM(NAME, IMAGE, GRAD, T) \
     extern "C" __global__ void adam_##NAME(const int* block_array, const long long* block_start, const long long* table, \
         const T* rates, T beta1, T fresh1, T beta2, T fresh2, T eps, T weight_decay, T shrink, int coupled, \
         int decoupled, int amsgrad, int maximize) \
     { \
-        const int k = block_array[blockIdx.x]; \
-        const auto arrays = reinterpret_cast<const AdamArrays<IMAGE, GRAD, T>*>(table)[k]; \
-        const AdamStep<IMAGE, GRAD, T> step = {arrays, {rates[2 * k], rates[2 * k + 1]}, \
-            {beta1, fresh1, beta2, fresh2, eps, weight_decay, shrink, coupled, decoupled, amsgrad, maximize}}; \
-        each_element<16 / sizeof(IMAGE)>(block_start[blockIdx.x], arrays.size, arrays.aligned, step); \
+        adam_chunk<IMAGE, GRAD, T, Whole>(block_array, block_start, table, rates, {beta1, fresh1, beta2, fresh2, eps, \
+            weight_decay, shrink, coupled, decoupled, amsgrad, maximize}, {}); \
+    }
+
+#define CLIPPED_ADAM(NAME, IMAGE, GRAD, T) \
+    extern "C" __global__ void clipped_adam_##NAME(const int* block_array, const long long* block_start, \
+        const long long* table, const T* rates, T beta1, T fresh1, T beta2, T fresh2, T eps, T weight_decay, T shrink, \
+        int coupled, int decoupled, int amsgrad, int maximize, const double* decision) \
+    { \
+        adam_chunk<IMAGE, GRAD, T, ClippedBy>(block_array, block_start, table, rates, {beta1, fresh1, beta2, fresh2, eps, \
+            weight_decay, shrink, coupled, decoupled, amsgrad, maximize}, {*reinterpret_cast<const Decision*>(decision)}); \
     }
 
 // Named by the parameter's format, and by that of the gradient where it is another.
@@ -90,3 +122,10 @@ ADAM(float16, float16, float16, float)
 ADAM(bfloat16, bfloat16, bfloat16, float)
 ADAM(float16_float32, float16, float, float)
 ADAM(bfloat16_float32, bfloat16, float, float)
+
+// The norm is defined for float16, float32 and float64.
+CLIPPED_ADAM(float32, float, float, float)
+CLIPPED_ADAM(float64, double, double, double)
+CLIPPED_ADAM(float16, float16, float16, float)
+CLIPPED_ADAM(float16_float32, float16, float, float)
+CLIPPED_ADAM(bfloat16_float32, bfloat16, float, float)

@@ -111,13 +111,13 @@ def _optimizer(step: Callable[..., Any], form: Form, decoupled: bool) -> Optimiz
     return Optimizer(step, lambda: sources.read("adam"), "adam", work, functools.partial(_numbers, decoupled))
 
 
-_ADAM = _optimizer(reference.adam_step, algorithm_1, False)
-_EPSILON_HAT = _optimizer(reference.epsilon_hat_step, epsilon_hat, False)
-_ADAMW = _optimizer(reference.adamw_step, algorithm_1, True)
+ADAM = _optimizer(reference.adam_step, algorithm_1, False)
+EPSILON_HAT = _optimizer(reference.epsilon_hat_step, epsilon_hat, False)
+ADAMW = _optimizer(reference.adamw_step, algorithm_1, True)
 
-adam_step, adam_steps, adam_step_, adam_steps_ = steps_of(_ADAM, "adam_step")
-epsilon_hat_step, epsilon_hat_steps, epsilon_hat_step_, epsilon_hat_steps_ = steps_of(_EPSILON_HAT, "epsilon_hat_step")
-adamw_step, adamw_steps, adamw_step_, adamw_steps_ = steps_of(_ADAMW, "adamw_step")
+adam_step, adam_steps, adam_step_, adam_steps_ = steps_of(ADAM, "adam_step")
+epsilon_hat_step, epsilon_hat_steps, epsilon_hat_step_, epsilon_hat_steps_ = steps_of(EPSILON_HAT, "epsilon_hat_step")
+adamw_step, adamw_steps, adamw_step_, adamw_steps_ = steps_of(ADAMW, "adamw_step")
 
 
 class Adam(adam_classes.Adam):

@@ -28,7 +28,7 @@ from reference.validation import as_float64, finite_error
 __all__ = ["Clipped", "clip_by_global_norm", "clip_by_global_norm_", "clip_by_value", "clip_by_value_", "global_norm"]
 
 FIELDS = ("peak", "unit", "value", "exact", "norm", "kept", "factor", "limit_unit")  # of Decision, in shrinking.cuh
-NORM, KEPT = FIELDS.index("norm"), FIELDS.index("kept")
+PEAK, NORM, KEPT = map(FIELDS.index, ("peak", "norm", "kept"))
 COLUMNS = 9  # 64-bit words of Totals, in reductions.cuh
 FINITE = "are_finite"  # the predicate that kernels answer by the way
 FLOAT64_MAX = np.finfo(np.float64).max
@@ -40,6 +40,11 @@ class Decision(NamedTuple):
     """What is known of a list of gradients; the array lies where they do, its entries are ``FIELDS``."""
 
     array: Array
+
+    @property
+    def peak(self) -> Any:
+        """The largest magnitude, not finite if an element is not."""
+        return self.array[PEAK]
 
     @property
     def norm(self) -> Any:
@@ -90,7 +95,7 @@ def _one_block(kernel: str, arguments: Sequence[Any]) -> None:
 def global_norm(grads: Sequence[Array], norm_type: float = 2.0) -> Any:
     """The p-norm of a list of gradients: `reference.clipping.global_norm` as kernels, the same bits, the same errors."""
     decision = decision_on(grads, np.inf, norm_type)
-    _check_finite(decision, grads)
+    check_finite(decision, grads)
     return decision.norm
 
 
@@ -101,7 +106,7 @@ def clip_by_global_norm(grads: Sequence[Array], max_norm: Any, norm_type: float 
     `reference.clipping.clip_by_global_norm` as kernels: the same bits, the same errors, the same claims.
     """
     decision = decision_on(grads, max_norm, norm_type)
-    _check_finite(decision, grads)
+    check_finite(decision, grads)
     if decision.kept:
         return Clipped(list(grads), decision.norm)
     outs = [array_module(grad).empty(grad.size, grad.dtype) for grad in grads]
@@ -121,7 +126,7 @@ def clip_by_global_norm_(
     check_separate([(f"grads[{k}]", grad) for k, grad in enumerate(grads)])
     decision = decision_on(grads, max_norm, norm_type)
     if error_if_nonfinite:
-        _check_finite(decision, grads)
+        check_finite(decision, grads)
     usable = [launch.flat(grad) for grad in grads]
     _shrink(usable, usable, decision)
     _put_back(grads, usable)
@@ -182,7 +187,7 @@ def _shrink(grads: Sequence[Array], outs: Sequence[Array], decision: Decision) -
     _each_block(f"shrink_{grads[0].dtype}", rows, [decision.array])
 
 
-def _check_finite(decision: Decision, grads: Sequence[Array]) -> None:
+def check_finite(decision: Decision, grads: Sequence[Array]) -> None:
     """Raise the reference's error if an element is not finite; only then it is looked for."""
     if np.isnan(float(decision.norm)):
         raise finite_error("grads", grads)

@@ -18,6 +18,8 @@ from accelerated.launch import Array
 from accelerated.sources import Source
 from reference.contracts import Clause, ContractViolation, bare, get_level, postconditions, preconditions, require
 
+IN_PLACE = "Parameter and state are written over. Their arrays may be read nowhere else, and must not overlap."
+
 Settings = dict[str, Any]
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -75,6 +77,13 @@ class Optimizer(NamedTuple):
     numbers: Callable[[Settings, Any], Sequence[Any]]
 
 
+class Fused(NamedTuple):
+    """What a kernel does to gradients on their way into a step: its further arguments, and what the step gets, if it is made."""
+
+    numbers: Sequence[Any]
+    grads: Callable[[], Sequence[Array] | None]
+
+
 class Steps(NamedTuple):
     """The four functions."""
 
@@ -102,8 +111,7 @@ def steps_of(optimizer: Optimizer, name: str) -> Steps:
         def steps(params: Any, grads: Any, states: Any, **settings: Any) -> list[Any]:
             given = signature.bind(params, grads, states, **settings)
             given.apply_defaults()
-            members = _members(params, grads, states)
-            return _stepped(optimizer, members, given.kwargs, in_place, [f"params[{k}]: " for k in range(len(members))])
+            return steps_on_lists(optimizer, params, grads, states, given.kwargs, in_place)
 
         return steps
 
@@ -116,6 +124,20 @@ def steps_of(optimizer: Optimizer, name: str) -> Steps:
         function.__doc__ = _documented(optimizer.step, ending)
         function.__signature__ = form  # type: ignore[attr-defined]
     return Steps(*made)
+
+
+def steps_on_lists(
+    optimizer: Optimizer,
+    params: Any,
+    grads: Any,
+    states: Any,
+    settings: Settings,
+    in_place: bool,
+    fuse: Callable[[], Fused] | None = None,
+) -> list[Any]:
+    """The steps of lists; ``fuse`` is called when all arguments are known to be right, and before anything is written."""
+    members = _members(params, grads, states)
+    return _stepped(optimizer, members, settings, in_place, [f"params[{k}]: " for k in range(len(members))], fuse)
 
 
 def same_preconditions(
@@ -143,8 +165,7 @@ def _documented(step: Callable[..., Any], ending: str) -> str:
     lists = (
         "params, grads and states, three lists of one length, in one launch for each pair of dtypes; returns a list."
     )
-    place = "Parameter and state are written over. Their arrays may be read nowhere else, and must not overlap."
-    parts = {"": [], "s": [lists], "_": [place], "s_": [lists, place]}[ending]
+    parts = {"": [], "s": [lists], "_": [IN_PLACE], "s_": [lists, IN_PLACE]}[ending]
     return "\n\n    ".join([f"{reference} as a kernel: the same bits, the same errors.", *parts])
 
 
@@ -158,13 +179,19 @@ def _members(params: Any, grads: Any, states: Any) -> list[Member]:
 
 
 def _stepped(
-    optimizer: Optimizer, members: list[Member], settings: Settings, in_place: bool, names: list[str]
+    optimizer: Optimizer,
+    members: list[Member],
+    settings: Settings,
+    in_place: bool,
+    names: list[str],
+    fuse: Callable[[], Fused] | None = None,
 ) -> list[Any]:
     if get_level() != "none":
         _check(preconditions(optimizer.step), members, settings, names)
     arrays = [Member(_array(each.param), _array(each.grad), each.state) for each in members]
     if in_place:
         _check_memory(arrays, names)
+    fused = fuse() if fuse else Fused((), lambda: [each.grad for each in members])
     works = [optimizer.work(each, settings, in_place) for each in arrays]
     for chosen in _groups(arrays):
         param, grad, _ = arrays[chosen[0]]
@@ -172,11 +199,13 @@ def _stepped(
         dtype = rows[0][0].dtype  # type: ignore[union-attr]  # of the working copy
         kernel = "_".join(dict.fromkeys([optimizer.prefix, str(param.dtype), str(grad.dtype)]))
         share = np.array(shares, dtype).reshape(-1) if shares[0] else None
-        launch.run_on_many(optimizer.source(), kernel, rows, optimizer.numbers(settings, dtype), share)
+        launch.run_on_many(
+            optimizer.source(), kernel, rows, [*optimizer.numbers(settings, dtype), *fused.numbers], share
+        )
     results = [work.result() for work in works]
     if get_level() == "all" and not in_place:
-        for member, result in zip(members, results, strict=True):
-            _check_result(optimizer.step, {**member._asdict(), **settings, "result": result})
+        for member, grad, result in zip(members, fused.grads() or (), results, strict=False):
+            _check_result(optimizer.step, {**member._asdict(), "grad": grad, **settings, "result": result})
     return results
 
 
