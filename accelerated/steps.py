@@ -228,11 +228,12 @@ def _check(clauses: Sequence[Clause], members: Sequence[Member], settings: Setti
         arguments = {**member._asdict(), **settings}
         for clause in clauses:
             needed = _names(clause.condition)
-            if (k and not needed & set(Member._fields)) or clause.condition(**_only(arguments, needed)):
+            is_of_member = not needed.isdisjoint(Member._fields)
+            if (k and not is_of_member) or clause.condition(**_only(arguments, needed)):
                 continue
             assert clause.error is not None
             error = clause.error(**_only(arguments, _names(clause.error)))
-            raise type(error)(f"{name}{error}") if name else error
+            raise type(error)(f"{name}{error}") if name and is_of_member else error
 
 
 def _check_result(step: Callable[..., Any], arguments: dict[str, Any]) -> None:

@@ -111,6 +111,12 @@ def launcher_of(kernel: str) -> str:
     return f"proofgrad_run_{kernel}"
 
 
+def macros() -> str:
+    """All that the compiler says of itself and of the processor, as lines ``#define name value``."""
+    compiler = _compiler()
+    return _identity(compiler, _flags(None))
+
+
 def _users_caches() -> Path:
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches"
