@@ -109,9 +109,9 @@ def clip_by_global_norm(grads: Sequence[Array], max_norm: Any, norm_type: float 
     check_finite(decision, grads)
     if decision.kept:
         return Clipped(list(grads), decision.norm)
-    outs = [array_module(grad).empty(grad.size, grad.dtype) for grad in grads]
-    _shrink([launch.flat(grad) for grad in grads], outs, decision)
-    return Clipped([out.reshape(grad.shape) for out, grad in zip(outs, grads, strict=True)], decision.norm)
+    outs = [array_module(grad).empty(grad.shape, grad.dtype) for grad in grads]
+    _shrink([launch.flat(grad) for grad in grads], [out.reshape(-1) for out in outs], decision)
+    return Clipped(outs, decision.norm)
 
 
 @same_preconditions(reference.clip_by_global_norm, but=FINITE)
@@ -140,11 +140,11 @@ def clip_by_value(grads: Sequence[Array], max_value: Any) -> list[Any]:
     outs = list(grads)
     far = [k for k, peak in enumerate(_finite_peaks(grads)) if peak > limit]
     for k in far:
-        outs[k] = array_module(grads[k]).empty(grads[k].size, grads[k].dtype)
-    rows = [(launch.flat(grads[k]), outs[k]) for k in far]
+        outs[k] = array_module(grads[k]).empty(grads[k].shape, grads[k].dtype)
+    rows = [(launch.flat(grads[k]), outs[k].reshape(-1)) for k in far]
     if rows:
         _each_block(f"cut_{grads[0].dtype}", rows, [limit])
-    return [out.reshape(grad.shape) for out, grad in zip(outs, grads, strict=True)]
+    return outs
 
 
 @same_preconditions(reference.clip_by_value, but=FINITE)
@@ -169,7 +169,8 @@ def _finite_peaks(grads: Sequence[Array]) -> Any:
     peaks = array_module(grads[0]).empty(chunks.block_array.size, np.float64)
     _each_block(f"peaks_{grads[0].dtype}", [(launch.flat(grad),) for grad in grads], [peaks])
     each = np.zeros(len(grads))
-    np.maximum.at(each, chunks.block_array, peaks if isinstance(peaks, np.ndarray) else peaks.get())
+    with np.errstate(invalid="ignore"):
+        np.maximum.at(each, chunks.block_array, peaks if isinstance(peaks, np.ndarray) else peaks.get())
     if not np.all(np.isfinite(each)):
         raise finite_error("grads", grads)
     return each
@@ -189,5 +190,5 @@ def _shrink(grads: Sequence[Array], outs: Sequence[Array], decision: Decision) -
 
 def check_finite(decision: Decision, grads: Sequence[Array]) -> None:
     """Raise the reference's error if an element is not finite; only then it is looked for."""
-    if np.isnan(float(decision.norm)):
+    if not np.isfinite(float(decision.peak)):
         raise finite_error("grads", grads)

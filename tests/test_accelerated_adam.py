@@ -103,7 +103,7 @@ def test_every_layout(pair: Any, layout: str) -> None:
     assert_same_step(found, quietly(reference.adamw_step, *kept, **ALL))
     assert not any(np.shares_memory(array, param) or np.shares_memory(array, grad) for array in written(found))
     if layout == "read-only":
-        with pytest.raises(ValueError, match="param must be writeable for a step in place, got a read-only array"):
+        with pytest.raises(ValueError, match="param must be writeable, for it is written over, got a read-only array"):
             adam.adamw_step_(param, grad, state, **ALL)
         return
     in_place = quietly(adam.adamw_step_, param, grad, state, **ALL)
@@ -219,7 +219,7 @@ def test_errors_are_those_of_the_reference(arguments: Any, settings: dict[str, A
 
 def test_memory_that_is_shared_is_refused_in_place() -> None:
     room = np.zeros(8, np.float32)
-    message = r"a step in place needs arrays of their own, but state\.exp_avg and state\.exp_avg_sq overlap in memory"
+    message = r"what is written over needs memory of its own, but state\.exp_avg and state\.exp_avg_sq overlap"
     with pytest.raises(ValueError, match=message):
         adam.adam_step_(PARAM.copy(), PARAM, AdamState(0, room[:4], room[3:7]))
     frozen = np.zeros(4, np.float32)

@@ -85,7 +85,7 @@ def test_every_layout(pair: Any, layout: str) -> None:
     assert_same_step(found, quietly(reference.sgd_step, *kept, **OPTIONS[3]))
     assert not any(np.shares_memory(array, param) or np.shares_memory(array, grad) for array in written(found))
     if layout == "read-only":
-        with pytest.raises(ValueError, match="param must be writeable for a step in place, got a read-only array"):
+        with pytest.raises(ValueError, match="param must be writeable, for it is written over, got a read-only array"):
             sgd_step_(param, grad, state, **OPTIONS[3])
         return
     in_place = quietly(sgd_step_, param, grad, state, **OPTIONS[3])
@@ -195,7 +195,7 @@ def test_lists_that_do_not_fit_are_named(lists: Any, error: type[Exception], mes
 def test_memory_that_is_shared_is_refused_in_place() -> None:
     room = np.ones(16, np.float32)
     one, other = sgd_state(room[:8]), sgd_state(room[:8])
-    message = "a step in place needs arrays of their own, but {} and {} overlap in memory"
+    message = "what is written over needs memory of its own, but {} and {} overlap"
     with pytest.raises(ValueError, match=message.format(r"params\[0\]: param", r"params\[1\]: param")):
         sgd_steps_([room[:8], room[7:15]], [np.ones(8, np.float32)] * 2, [one, other])
     with pytest.raises(ValueError, match=message.format("param", "grad")):
