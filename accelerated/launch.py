@@ -155,6 +155,8 @@ def _check(name: str, argument: Argument, given: Any) -> None:
         if given is not None:
             _check_array(name, argument, given)
         return
+    if isinstance(given, np.generic) and given.dtype == DTYPES[argument.element]:
+        return
     if isinstance(given, bool | np.bool_) or not isinstance(given, int | float | np.integer | np.floating):
         raise TypeError(f"{name} must be a number, got {type(given).__name__}")
     if argument.element in ("int", "long long"):
