@@ -82,7 +82,7 @@ def _work(form: Form, member: Member, settings: Settings, in_place: bool) -> Wor
 
     lr, betas, eps, _ = _floats(settings)
     rates = _rates(form, lr, betas, eps, step)
-    return Work(row, [rounded(each, theta.write.dtype) for each in (rates.step_size, rates.root)], result)
+    return Work(row, (rates.step_size, rates.root), result)
 
 
 def _numbers(decoupled: bool, settings: Settings, dtype: Any) -> Sequence[Any]:
@@ -91,7 +91,7 @@ def _numbers(decoupled: bool, settings: Settings, dtype: Any) -> Sequence[Any]:
     floats = [beta1, 1 - beta1, beta2, 1 - beta2, eps, decay, 1 - lr * decay]
     coupled = not decoupled and decay != 0
     flags = [coupled, decoupled, settings["amsgrad"], settings["maximize"]]
-    return [*(rounded(each, dtype) for each in floats), *map(int, flags)]
+    return [*rounded(floats, dtype), *map(int, flags)]
 
 
 def _floats(settings: Settings) -> tuple[Any, tuple[Any, Any], Any, Any]:

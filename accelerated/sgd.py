@@ -55,7 +55,7 @@ def _numbers(settings: Settings, dtype: Any) -> Sequence[Any]:
     """The settings in the order of the kernel's arguments, each rounded once."""
     names = ("lr", "momentum", "dampening", "weight_decay")
     lr, momentum, dampening, decay = (as_float64(settings[name]) for name in names)
-    floats = [rounded(each, dtype) for each in (-lr, momentum, 1 - dampening, decay)]
+    floats = rounded((-lr, momentum, 1 - dampening, decay), dtype)
     return [*floats, int(decay != 0), int(settings["nesterov"]), int(settings["maximize"])]
 
 

@@ -57,7 +57,7 @@ class Replaced:
 
 
 class Work(NamedTuple):
-    """What a kernel needs of one member, and what makes the result of it."""
+    """What a kernel needs of one member: a row of its table, numbers in float64; and what makes the result of it."""
 
     row: Sequence[Array | None]
     share: Sequence[Any]
@@ -153,10 +153,10 @@ def _asking(function: Callable[P, R], clause: Clause) -> Callable[P, R]:
     return require(clause.condition, clause.error)(function)
 
 
-def rounded(number: Any, dtype: Any) -> Any:
-    """A float64 number rounded to the working dtype, as the reference rounds it: beyond the largest, infinity."""
+def rounded(numbers: Sequence[Any], dtype: Any) -> Any:
+    """Numbers of float64 as an array of the working dtype, as the reference rounds them: beyond the largest, infinity."""
     with np.errstate(all="ignore"):
-        return number.astype(dtype)
+        return np.array(numbers, np.float64).astype(dtype)
 
 
 def _documented(step: Callable[..., Any], ending: str) -> str:
@@ -198,10 +198,9 @@ def _stepped(
         rows, shares = [works[k].row for k in chosen], [works[k].share for k in chosen]
         dtype = rows[0][0].dtype  # type: ignore[union-attr]  # of the working copy
         kernel = "_".join(dict.fromkeys([optimizer.prefix, str(param.dtype), str(grad.dtype)]))
-        share = np.array(shares, dtype).reshape(-1) if shares[0] else None
-        launch.run_on_many(
-            optimizer.source(), kernel, rows, [*optimizer.numbers(settings, dtype), *fused.numbers], share
-        )
+        share = rounded(shares, dtype).reshape(-1) if shares[0] else None
+        numbers = [*optimizer.numbers(settings, dtype), *fused.numbers]
+        launch.run_on_many(optimizer.source(), kernel, rows, numbers, share)
     results = [work.result() for work in works]
     if get_level() == "all" and not in_place:
         for member, grad, result in zip(members, fused.grads() or (), results, strict=False):

@@ -175,7 +175,7 @@ def fake_packages(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     cuda.load = lambda source: FakeKernel(calls)  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "cupy", cupy)
     monkeypatch.setitem(sys.modules, "accelerated.cuda", cuda)
-    launch._on_gpu.cache_clear()
+    monkeypatch.setattr(launch, "_on_gpus", {})
     return calls
 
 
@@ -192,7 +192,6 @@ def test_a_gpu_gets_what_cupy_holds_with_sized_numbers(monkeypatch: pytest.Monke
     data = FakeArray(np.uint8)
     run(abilities(), "arguments", [1], [1], [FakeArray(np.int64), None, 0, 0, 0.0, 0.0, data])
     assert [type(each) for each in calls[-1][1][2][1:6]] == [np.uint64, np.int64, np.int32, np.float32, np.float64]
-    launch._on_gpu.cache_clear()
 
 
 def test_kernels_run_on_a_gpu() -> None:
