@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from kernel_texts import Text, kernel
 
 from accelerated import cuda
-from tests.kernels import Text, kernel
 
 try:
     cuda.toolkit_version()
@@ -150,12 +150,12 @@ def test_other_texts_headers_flags_and_architectures_are_other_entries(
 
 def test_two_processes_at_once_leave_one_whole_entry(tmp_path: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from accelerated import cuda; from tests.kernels import kernel\n"
+        "import sys; from pathlib import Path; from accelerated import cuda; from kernel_texts import kernel\n"
         "print(cuda.compile_cubin(kernel('descent'), 'sm_90', Path(sys.argv[1])))"
     )
     command = [sys.executable, "-c", program, str(tmp_path)]
-    root = Path(__file__).parent.parent
-    running = [subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    here = Path(__file__).parent
+    running = [subprocess.Popen(command, cwd=here, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     paths = {process.communicate(timeout=120)[0].strip() for process in running}
     assert [process.returncode for process in running] == [0, 0]
     assert paths == {str(path) for path in tmp_path.iterdir()}

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parent / "kernels"
 
 
 @dataclass(frozen=True)
@@ -29,5 +29,5 @@ class Text:
 
 
 def kernel(name: str) -> Text:
-    """A source of this folder."""
+    """A source of the folder kernels."""
     return Text(name, (FOLDER / f"{name}.cu").read_text(encoding="utf-8"))
