@@ -13,15 +13,17 @@ from proofs.symbolic.formats import is_float
 from proofs.symbolic.theory import DType, Theory
 
 
-def place(memory: Memory, name: str, array: Any, *, writable: bool = False, shift: int = 0) -> Region:
-    """Put the elements of an array into global memory, ``shift`` elements after an aligned address."""
+def place(
+    memory: Memory, name: str, array: Any, *, writable: bool = False, shift: int = 0, address: int | None = None
+) -> Region:
+    """Put the elements of an array into global memory, ``shift`` elements after an aligned address or at a given one."""
     if isinstance(array, SymbolicArray):
         values: list[Value] = [Float(term, array.dtype) for term in array.elements.ravel()]
     elif is_float(array.dtype):
         values = [Float(memory.theory.constant(each, array.dtype), array.dtype) for each in np.ravel(array)]
     else:
         values = [int(each) for each in np.ravel(array)]
-    return memory.array(name, len(values), array.dtype, values, writable=writable, shift=shift)
+    return memory.array(name, len(values), array.dtype, values, writable=writable, shift=shift, address=address)
 
 
 def scalar(theory: Theory, value: Any) -> Value:

@@ -40,8 +40,7 @@ class Access(NamedTuple):
 class Region:
     """An array in memory.
 
-    ``first`` gives the elements that are there before the launch, or nothing (``None``): then the memory is unwritten.
-    ``shift`` bytes lie between an address that is aligned and the array's first element.
+    ``first`` gives the elements that are there before the launch; where it gives ``None``, the memory is unwritten.
     """
 
     name: str
@@ -49,9 +48,9 @@ class Region:
     item: int
     first: Callable[[int], Value] | None = None
     writable: bool = True
-    shift: int = 0
     base: int = 0
     watched: bool = True
+    grain: int = 1
     cells: dict[int, tuple[int, Value]] = field(default_factory=dict)
     _written_by: dict[int, Access] = field(default_factory=dict)
     _read_by: dict[int, list[Access]] = field(default_factory=dict)
@@ -159,8 +158,7 @@ class Region:
 
     def _grains(self, offset: int, width: int) -> Iterator[int]:
         """What is watched in common: whole elements in global memory, bytes in shared memory."""
-        step = self.item if self.base >> GLOBAL_BITS else 1
-        return iter(range(offset // step, (offset + width - 1) // step + 1))
+        return iter(range(offset // self.grain, (offset + width - 1) // self.grain + 1))
 
     def _raced(self, offset: int, verb: str, other: Access, did: str) -> str:
         block = "" if other.block < 0 else f" of block {other.block}"
@@ -173,6 +171,7 @@ class Memory:
     def __init__(self, theory: Theory) -> None:
         self.theory = theory
         self._global: list[Region] = []
+        self._last: Region | None = None
 
     def array(
         self,
@@ -183,12 +182,13 @@ class Memory:
         *,
         writable: bool = True,
         shift: int = 0,
+        address: int | None = None,
     ) -> Region:
-        """A new array in global memory, ``shift`` elements after an aligned address."""
+        """A new array in global memory, ``shift`` elements after an aligned address, or at a given one."""
         item = np.dtype(dtype).itemsize
         give: Callable[[int], Value] | None = first if callable(first) or first is None else first.__getitem__
-        base = (len(self._global) + 1 << GLOBAL_BITS) + ALIGNMENT + shift * item
-        region = Region(name, count * item, item, give, writable, shift * item, base)
+        base = (len(self._global) + 1 << GLOBAL_BITS) + ALIGNMENT + shift * item if address is None else address
+        region = Region(name, count * item, item, give, writable, base, grain=item)
         self._global.append(region)
         return region
 
@@ -197,11 +197,18 @@ class Memory:
         return self.array(name, len(data), np.dtype(np.uint8), list(data), writable=False)
 
     def at(self, address: int) -> Region:
-        """The array in whose address space a global address lies."""
-        index = (address >> GLOBAL_BITS) - 1
-        if not 0 <= index < len(self._global):
-            raise OutOfBounds(f"the address {address:#x} is in no array")
-        return self._global[index]
+        """The array that holds an address, else the one before it."""
+        last = self._last
+        if last is not None and last.base <= address < last.base + last.size:
+            return last
+        before = [region for region in self._global if region.base <= address]
+        if not before:
+            after = min(self._global, key=lambda region: region.base, default=None)
+            if after is None:
+                raise OutOfBounds(f"the address {address:#x} is in no array")
+            return after
+        self._last = max(before, key=lambda region: (address < region.base + region.size, region.base))
+        return self._last
 
     def end_launch(self) -> None:
         """What the next launch does comes after all that this one did."""
