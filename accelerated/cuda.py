@@ -16,7 +16,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -74,13 +74,13 @@ class _Program(NamedTuple):
     handle: Any
 
 
-def compile_ptx(source: Source, architecture: str = "sm_80") -> str:
-    """The PTX that NVRTC makes of a source for an architecture, such as ``sm_90``.
+def compile_ptx(source: Source, architecture: str = "sm_80", flags: Sequence[str] | None = None) -> str:
+    """The PTX that NVRTC makes of a source for an architecture, such as ``sm_90``, by default with the flags of all kernels.
 
     Raises: Unavailable without NVRTC, ValueError for an architecture that it does not know, CompileError.
     """
     virtual = architecture.replace("sm_", "compute_")
-    return _compiled(source, virtual, "PTX").rstrip(b"\0").decode()
+    return _compiled(source, virtual, "PTX", FLAGS if flags is None else flags).rstrip(b"\0").decode()
 
 
 def compile_cubin(source: Source, architecture: str, folder: Path | None = None) -> Path:
@@ -98,7 +98,7 @@ def compile_cubin(source: Source, architecture: str, folder: Path | None = None)
         if path.stem.rpartition("-")[2] == _digest(path.read_bytes()):
             return path
         path.unlink(missing_ok=True)
-    code = _compiled(source, architecture, "CUBIN")
+    code = _compiled(source, architecture, "CUBIN", FLAGS)
     path = folder / f"{stem}-{_digest(code)}.cubin"
     _write_in_one_step(path, code)
     return path
@@ -201,7 +201,7 @@ def _nvrtc() -> Any:
     return module
 
 
-def _compiled(source: Source, architecture: str, kind: str) -> bytes:
+def _compiled(source: Source, architecture: str, kind: str, flags: Sequence[str]) -> bytes:
     """PTX or CUBIN of a source."""
     nvrtc = _nvrtc()
     _check_architecture(nvrtc, architecture)
@@ -212,7 +212,7 @@ def _compiled(source: Source, architecture: str, kind: str) -> bytes:
     )
     _check(nvrtc, error)
     try:
-        options = [flag.encode() for flag in (*FLAGS, f"--gpu-architecture={architecture}")]
+        options = [flag.encode() for flag in (*flags, f"--gpu-architecture={architecture}")]
         (error,) = nvrtc.nvrtcCompileProgram(handle, len(options), options)
         if error == nvrtc.nvrtcResult.NVRTC_ERROR_COMPILATION:
             raise CompileError(_explained(source, _log(_Program(nvrtc, handle))))

@@ -108,9 +108,9 @@ def compilations(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     done: list[str] = []
     compiled = cuda._compiled
 
-    def counted(source: cuda.Source, architecture: str, kind: str) -> bytes:
+    def counted(source: cuda.Source, architecture: str, kind: str, flags: Any) -> bytes:
         done.append(architecture)
-        return compiled(source, architecture, kind)
+        return compiled(source, architecture, kind, flags)
 
     monkeypatch.setattr(cuda, "_compiled", counted)
     return done

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,10 @@ def place(
     elif is_float(array.dtype):
         values = [Float(memory.theory.constant(each, array.dtype), array.dtype) for each in np.ravel(array)]
     else:
-        values = [int(each) for each in np.ravel(array)]
+        flat = np.ravel(array)
+        return memory.array(
+            name, flat.size, array.dtype, lambda k: int(flat[k]), writable=writable, shift=shift, address=address
+        )
     return memory.array(name, len(values), array.dtype, values, writable=writable, shift=shift, address=address)
 
 
@@ -35,12 +39,12 @@ def scalar(theory: Theory, value: Any) -> Value:
     return int(value)
 
 
-def contents(region: Region, dtype: DType, theory: Theory) -> Any:
-    """The elements after a launch: an array of NumPy where they are concrete, else a symbolic one.
+def contents(region: Region, dtype: DType, theory: Theory, indices: Iterable[int] | None = None) -> Any:
+    """The elements after a launch, all or some: an array of NumPy where they are concrete, else a symbolic one.
 
     Raises: Unwritten for an element that nobody has written.
     """
-    values = [region.element(index, theory) for index in range(region.size // region.item)]
+    values = [region.element(index, theory) for index in indices or range(region.size // region.item)]
     if not is_float(dtype):
         return np.array([as_bits(theory, value, dtype.itemsize * 8) for value in values], dtype)
     terms = np.empty(len(values), dtype=object)

@@ -26,8 +26,11 @@ def launch(
     arguments: Sequence[Any],
     shared: int = 0,
     blocks: Iterable[int] | None = None,
+    threads: Sequence[int] | None = None,
 ) -> None:
     """Run a kernel on a memory: all blocks one after the other, or those with these numbers.
+
+    ``threads`` are the numbers of those that run in each block, by default all: then none may wait for others.
 
     Parameters: arguments, one for each parameter: a `Region` for a pointer, an ``int``, a `Float`; shared, the bytes of dynamic
     shared memory.
@@ -57,7 +60,7 @@ def launch(
     )
     count = sizes[0][0] * sizes[0][1] * sizes[0][2]
     for number in range(count) if blocks is None else blocks:
-        _Block(run, number, shared).go()
+        _Block(run, number, shared, threads).go()
     memory.end_launch()
 
 
@@ -82,7 +85,7 @@ def _index(number: int, size: tuple[int, int, int]) -> tuple[int, int, int]:
 class _Block:
     """A block and its threads."""
 
-    def __init__(self, run: Launch, number: int, dynamic: int) -> None:
+    def __init__(self, run: Launch, number: int, dynamic: int, chosen: Sequence[int] | None) -> None:
         shared, places = Local(), {}
         for variable in run.kernel.variables:
             if variable.space == "shared":
@@ -90,6 +93,7 @@ class _Block:
                     variable.name, dynamic if variable.size is None else variable.size
                 ).base
         self._block = Block(run, _index(number, run.grid), number, shared, places)
+        self._chosen = chosen
         self._size = run.block[0] * run.block[1] * run.block[2]
         self._threads = [Thread(self._block, k, _index(k, run.block)) for k in range(self._size)]
         for variable in run.kernel.variables:
@@ -101,7 +105,7 @@ class _Block:
     def go(self) -> None:
         """Run all threads to their ends."""
         arrived: Arrived = {}
-        ready = list(self._threads)
+        ready = self._threads if self._chosen is None else [self._threads[k] for k in self._chosen]
         while ready:
             for thread in ready:
                 arrived[thread.number] = (thread, thread.run())
@@ -113,6 +117,8 @@ class _Block:
         released: list[Thread] = []
         for first in range(0, self._size, WARP):
             released += self._exchanged({k: waiting[k] for k in range(first, first + WARP) if k in waiting})
+        if self._chosen is not None and waiting:
+            raise ValueError(f"threads of kernel {self._block.launch.kernel.name} wait for others: all must run")
         if released or not waiting:
             return released
         return self._through_barrier(waiting, arrived)

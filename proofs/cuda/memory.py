@@ -41,6 +41,7 @@ class Region:
     """An array in memory.
 
     ``first`` gives the elements that are there before the launch; where it gives ``None``, the memory is unwritten.
+    ``written`` are the elements that a kernel has written.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Region:
     base: int = 0
     watched: bool = True
     grain: int = 1
+    written: set[int] = field(default_factory=set)
     cells: dict[int, tuple[int, Value]] = field(default_factory=dict)
     _written_by: dict[int, Access] = field(default_factory=dict)
     _read_by: dict[int, list[Access]] = field(default_factory=dict)
@@ -80,6 +82,7 @@ class Region:
         if not self.writable:
             raise ReadOnly(f"writes {self._place(offset)}, which it must only read")
         self._note_write(offset, width, access)
+        self.written.update(range(offset // self.item, (offset + width - 1) // self.item + 1))
         self._put(offset, width, value, theory)
 
     def _put(self, offset: int, width: int, value: Value, theory: Theory) -> None:
@@ -120,6 +123,10 @@ class Region:
     def element(self, index: int, theory: Theory) -> Value:
         """An element after the launch; unwritten memory is an error."""
         return self.read(self.base + index * self.item, self.item, Access(-1, -1, 0, 0), theory)
+
+    def distance(self, address: int) -> int:
+        """How far an address is from the array."""
+        return max(self.base - address, address - self.base - self.size + 1, 0)
 
     def forget_accesses(self) -> None:
         """A launch is over: what comes later is ordered after it."""
@@ -197,17 +204,13 @@ class Memory:
         return self.array(name, len(data), np.dtype(np.uint8), list(data), writable=False)
 
     def at(self, address: int) -> Region:
-        """The array that holds an address, else the one before it."""
+        """The array that holds an address, else the nearest."""
         last = self._last
         if last is not None and last.base <= address < last.base + last.size:
             return last
-        before = [region for region in self._global if region.base <= address]
-        if not before:
-            after = min(self._global, key=lambda region: region.base, default=None)
-            if after is None:
-                raise OutOfBounds(f"the address {address:#x} is in no array")
-            return after
-        self._last = max(before, key=lambda region: (address < region.base + region.size, region.base))
+        if not self._global:
+            raise OutOfBounds(f"the address {address:#x} is in no array")
+        self._last = min(self._global, key=lambda region: region.distance(address))
         return self._last
 
     def end_launch(self) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from proofs.cuda import floats, integers
 from proofs.cuda.memory import LOCAL_TAG, SHARED_TAG
 from proofs.cuda.ptx import Instruction, PtxError
-from proofs.cuda.values import Float, Value, as_bits, as_float, either, logic
+from proofs.cuda.values import Float, Value, as_bits, as_float, either, join, logic, part_of
 from proofs.symbolic.theory import Theory
 
 INTEGER_TYPES = {f"{kind}{width}" for kind in "sub" for width in (8, 16, 32, 64)}
@@ -126,6 +126,8 @@ def _integer(theory: Theory, instruction: Instruction, values: list[Value]) -> V
         widths[1] = 32
     if root == "bfe":
         widths[1:] = [32, 32]
+    if root == "prmt" and not words and isinstance(values[2], int):
+        return _permuted(theory, values[0], values[1], values[2], instruction)
     operands = [as_bits(theory, value, each) for value, each in zip(values, widths, strict=True)]
     if root in ("shl", "shr"):
         operands[1] = integers.resized(operands[1], "u", 32, width) if not isinstance(operands[1], int) else operands[1]
@@ -144,3 +146,23 @@ def _integer(theory: Theory, instruction: Instruction, values: list[Value]) -> V
         raise unknown(instruction)
     result = integers.apply(root, kind[0], width, operands)
     return integers.wrapped(result, 32) if root in ("popc", "clz", "bfind", "shiftamt") else result
+
+
+def _permuted(theory: Theory, a: Value, b: Value, selector: int, instruction: Instruction) -> Value:
+    """Four bytes of two words, taken as they are; neighbours stay together."""
+    choices = [selector >> 4 * k & 15 for k in range(4)]
+    if any(choice & 8 for choice in choices):
+        words = [as_bits(theory, each, 32) for each in (a, b)]
+        if not all(isinstance(word, int) for word in words):
+            raise unknown(instruction)
+        return integers.apply("prmt", "b", 32, [*words, selector])
+    runs: list[list[int]] = []
+    for choice in choices:
+        if runs and runs[-1][-1] + 1 == choice and choice != 4:
+            runs[-1].append(choice)
+        else:
+            runs.append([choice])
+    sources = {0: a, 1: b}
+    return join(
+        [(part_of(theory, sources[run[0] // 4], 32, run[0] % 4 * 8, len(run) * 8), len(run) * 8) for run in runs]
+    )

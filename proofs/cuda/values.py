@@ -6,19 +6,20 @@ bits that are those of a known float again are that float.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 import z3
 
+from proofs.cuda import idioms
 from proofs.cuda.faults import Fault
 from proofs.symbolic.formats import BFLOAT16, format_of
-from proofs.symbolic.ieee import IEEE, bits_of
-from proofs.symbolic.paths import current
+from proofs.symbolic.paths import Path, current
+from proofs.symbolic.terms import variables
 from proofs.symbolic.theory import DType, Term, Theory
 
 FLOAT16, FLOAT32, FLOAT64 = (np.dtype(kind) for kind in (np.float16, np.float32, np.float64))
-WIDENING = "the bits of a bfloat16, followed by 16 zeros, are those of the same number in float32"
 
 
 class Float(NamedTuple):
@@ -83,41 +84,46 @@ def float_of_bits(theory: Theory, bits: Value, dtype: DType) -> Term:
         return theory.constant(np.frombuffer((bits & (1 << width) - 1).to_bytes(width // 8, "little"), dtype)[0], dtype)
     if isinstance(theory, Concrete):
         raise Fault(f"symbolic bits in a concrete run: {bits}")
-    form = format_of(dtype)
-    known = current().memory.get(("float of bits", bits.get_id()))
-    if known is not None and known.dtype == dtype:
-        return known.term
-    upper = z3.simplify(z3.Extract(31, 16, bits)) if width == 32 else None
-    origin = current().memory.get(("float of bits", upper.get_id())) if upper is not None else None
-    if (
-        origin is not None
-        and origin.dtype == BFLOAT16
-        and z3.eq(z3.simplify(z3.Concat(upper, z3.BitVecVal(0, 16))), bits)
-    ):
-        _owe_widening()
-        return theory.cast(origin.term, BFLOAT16, dtype)
-    return z3.fpBVToFP(bits, form.sort)
-
-
-def _owe_widening() -> None:
-    """The lemma by which shifted bits are a cast, once a path."""
-    path = current()
-    if WIDENING not in path.memory:
-        path.memory[WIDENING] = True
-        bits = z3.BitVec(path.fresh("any_bits"), 16)
-        wide = z3.fpBVToFP(z3.Concat(bits, z3.BitVecVal(0, 16)), format_of(FLOAT32).sort)
-        path.owe(WIDENING, wide == IEEE().cast(z3.fpBVToFP(bits, format_of(BFLOAT16).sort), BFLOAT16, FLOAT32))
+    same = current().memory.get(("float of bits", bits.get_id()))
+    if same is not None and same.dtype == dtype:
+        return same.term
+    cast = idioms.widened(bits, dtype) if width == 32 else idioms.rounded(bits, dtype) if dtype == BFLOAT16 else None
+    return z3.fpBVToFP(bits, format_of(dtype).sort) if cast is None else cast
 
 
 def bits_of_float(theory: Theory, number: Float) -> int | z3.BitVecRef:
-    """The bits of a number; those of a NaN are any."""
+    """The bits of a number; those of a NaN are any.
+
+    They are a variable; `tied` says of what number, wherever it is left in the end.
+    """
     if isinstance(theory, Concrete):
         return int.from_bytes(np.asarray(number.term, number.dtype).tobytes(), "little")
-    bits = bits_of(number.term, format_of(number.dtype))
-    if z3.is_bv_value(bits):
-        return int(bits.as_long())
-    current().memory[("float of bits", bits.get_id())] = number
-    return bits
+    simple = z3.simplify(number.term)
+    if z3.is_fp_value(simple) and not simple.isNaN():
+        return int(z3.simplify(z3.fpToIEEEBV(simple)).as_long())
+    path = current()
+    key = ("bits in a kernel", number.term.get_id())
+    if key not in path.memory:
+        bits = z3.BitVec(path.fresh("bits"), number.width)
+        path.memory[key] = (bits, number)
+        path.memory[("float of bits", bits.get_id())] = number
+    found: z3.BitVecRef = path.memory[key][0]
+    return found
+
+
+def tied(path: Path, goals: Iterable[z3.BoolRef]) -> list[z3.BoolRef]:
+    """What the bits that are left in goals and facts are bits of."""
+    known = [value for key, value in path.memory.items() if key[0] == "bits in a kernel"]
+    untied = {bits.get_id(): (bits, number) for bits, number in known}
+    facts: list[z3.BoolRef] = []
+    pending: list[z3.ExprRef] = [*goals, *path.facts]
+    while pending:
+        for identity in variables(pending.pop()):
+            if identity in untied:
+                bits, number = untied.pop(identity)
+                facts.append(z3.fpBVToFP(bits, format_of(number.dtype).sort) == number.term)
+                pending.append(number.term)
+    return facts
 
 
 def as_float(theory: Theory, value: Value, dtype: DType) -> Term:
