@@ -6,5 +6,6 @@ from proofs.prover.claims import CLAIMS
 
 CLAIMS.load()
 importlib.import_module("proofs.crosshair.claims")
+importlib.import_module("proofs.cuda.claims")
 
 __all__ = ["CLAIMS"]

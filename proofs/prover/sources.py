@@ -7,14 +7,14 @@ import importlib.metadata
 import platform
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent.parent  # holds reference/ and proofs/
+ROOT = Path(__file__).resolve().parent.parent.parent  # holds reference/, accelerated/ and proofs/
 DISTRIBUTIONS = ("numpy", "ml_dtypes", "icontract", "z3-solver", "bitwuzla", "cvc5", "crosshair-tool")
 
 
 def source_hash() -> str:
-    """A hash over every file of reference/ and proofs/."""
+    """A hash over every file of reference/, accelerated/ and proofs/."""
     digest = hashlib.sha256()
-    for folder in ("proofs", "reference"):
+    for folder in ("accelerated", "proofs", "reference"):
         for path in sorted((ROOT / folder).rglob("*")):
             if path.is_file() and "__pycache__" not in path.parts:
                 content = hashlib.sha256(path.read_bytes()).hexdigest()

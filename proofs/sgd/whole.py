@@ -11,7 +11,8 @@ from proofs.sgd.planted import planted
 from reference.sgd import SGDState, sgd_state, sgd_step
 
 
-def _runs(dtype: Any) -> dict[str, Run]:
+def each_option(dtype: Any) -> dict[str, Run]:
+    """All options, with one element."""
     run = functools.partial(step_run, sgd_step, SGDState, dtype)
     plain = {"lr": None, "momentum": 0.0, "dampening": 0.0, "nesterov": False, "maximize": False}
     heavy = {**plain, "momentum": None, "weight_decay": None}
@@ -33,5 +34,5 @@ BUGS = {
     "old buffer": "nesterov",
     "step not counted": "plain",
 }
-whole_steps("SGD-7", sgd_step, _runs, planted, BUGS)
+whole_steps("SGD-7", sgd_step, each_option, planted, BUGS)
 first_states("SGD-8", sgd_state, lambda param: SGDState(1, None, None))

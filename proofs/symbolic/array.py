@@ -111,6 +111,8 @@ class SymbolicArray(np.lib.mixins.NDArrayOperatorsMixin):
         raise _no_values("float()")
 
     def __int__(self) -> int:
+        if self.dtype == BOOL:  # as an ``if``: each answer gets a run
+            return int(bool(self))
         raise _no_values("int()")
 
     def __index__(self) -> int:

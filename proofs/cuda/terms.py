@@ -1,0 +1,47 @@
+"""Terms of kernels and of the reference in one form, so that most are equal as they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator
+
+import z3
+
+from proofs.symbolic.ieee import IEEE
+from proofs.symbolic.theory import DType, Term, conjunction
+
+
+class Commuted(IEEE):
+    """IEEE floats, the operands of sums and products in an order that depends on them alone: a compiler may exchange them."""
+
+    def do_add(self, a: Term, b: Term, dtype: DType) -> Term:
+        return super().do_add(*_ordered(a, b), dtype)
+
+    def do_multiply(self, a: Term, b: Term, dtype: DType) -> Term:
+        return super().do_multiply(*_ordered(a, b), dtype)
+
+
+def _ordered(a: Term, b: Term) -> tuple[Term, Term]:
+    return (a, b) if (a.hash(), a.get_id()) <= (b.hash(), b.get_id()) else (b, a)
+
+
+def without_identities(goal: z3.BoolRef, known: Container[int] = ()) -> z3.BoolRef:
+    """The goal without what is known, and without its equations of one term with itself but for the first.
+
+    That one is left so that a query says what was compared. ``known`` are the ids of facts.
+    """
+    kept: list[z3.BoolRef] = []
+    has_identity = False
+    for part in _parts(goal):
+        is_identity = z3.is_eq(part) and z3.eq(part.arg(0), part.arg(1))
+        if part.get_id() not in known and not (is_identity and has_identity):
+            kept.append(part)
+        has_identity |= is_identity
+    return conjunction(kept)
+
+
+def _parts(goal: z3.BoolRef) -> Iterator[z3.BoolRef]:
+    if z3.is_and(goal):
+        for child in goal.children():
+            yield from _parts(child)
+    elif not z3.is_true(goal):
+        yield goal
