@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ROW ?= clipping
 MUTATED := reductions clipping sgd adam rmsprop lion schedules
 
-.PHONY: help setup prove planted test interop lint mutate fresh recheck bench clean
+.PHONY: help setup prove planted test interop lint mutate fresh recheck bench parity clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -44,6 +44,9 @@ fresh: setup  ## See that the results of make mutate are about this code, and ru
 
 recheck: setup  ## Ask a second solver the queries of the last run
 	$(BIN)/python -m proofs recheck --solver cvc5
+
+parity: setup  ## Compare the kernels with the reference, bit for bit, on the GPU if there is one
+	$(BIN)/python -m accelerated.parity
 
 bench: setup  ## Measure the cost of the norm, of clipping, of contracts and of the elementary functions
 	$(BIN)/python -m benchmarks.norm
