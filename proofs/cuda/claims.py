@@ -99,9 +99,9 @@ def _adam(step: Callable[..., Any], clause: str, optimizer: Optimizer) -> Kernel
     return Kernels(step, clause, optimizer, _adam_options(step), _larger)
 
 
-ADAMW = _adam(adamw_step, "ADAM-15", adam._ADAMW)
-ADAM = _adam(adam_step, "ADAM-14", adam._ADAM)
-EPSILON_HAT = _adam(epsilon_hat_step, "ADAM-16", adam._EPSILON_HAT)
+ADAMW = _adam(adamw_step, "ADAM-15", adam.ADAMW)
+ADAM = _adam(adam_step, "ADAM-14", adam.ADAM)
+EPSILON_HAT = _adam(epsilon_hat_step, "ADAM-16", adam.EPSILON_HAT)
 COUPLED = (
     Bug("decoupled", "leaves the decay out of the gradient", "if (s.coupled) g = g +", "if (s.decoupled) g = g +"),
 )
