@@ -231,7 +231,9 @@ def test_launches_that_no_gpu_allows_are_refused(grid: Any, block: Any, message:
 
 
 def test_other_mistakes_are_named() -> None:
-    with pytest.raises(KeyError, match=r"host_abilities\.cu has no kernel absent; it has scaled, scaled_together, block_sums"):
+    with pytest.raises(
+        KeyError, match=r"host_abilities\.cu has no kernel absent; it has scaled, scaled_together, block_sums"
+    ):
         host.load(abilities()).get_function("absent")
     with pytest.raises(TypeError, match=r"kernel scaled takes 4 arguments \(x, y, n, a\), got 1"):
         call(abilities(), "scaled", (1,), (1,), [X])
