@@ -161,7 +161,7 @@ def _stepped(
         _check(preconditions(optimizer.step), members, settings, names)
     arrays = [Member(_array(each.param), _array(each.grad), each.state) for each in members]
     if in_place:
-        _check_memory(arrays, names)
+        _check_memory(members, names)
     works = [optimizer.work(each, settings, in_place) for each in arrays]
     for chosen in _groups(arrays):
         param, grad, _ = arrays[chosen[0]]
@@ -224,10 +224,12 @@ def _check_memory(members: Sequence[Member], names: Sequence[str]) -> None:
     written, read = [], []
     for member, name in zip(members, names, strict=True):
         for label, array in _replaced(member):
+            if isinstance(array, np.generic):
+                raise TypeError(f"{name}{label} must be an array for a step in place, got a scalar of {array.dtype}")
             if isinstance(array, np.ndarray) and not array.flags.writeable:
                 raise ValueError(f"{name}{label} must be writeable for a step in place, got a read-only array")
             written.append((f"{name}{label}", array))
-        read.append((f"{name}grad", member.grad))
+        read.append((f"{name}grad", _array(member.grad)))
     for first, second in _neighbours([*((*each, True) for each in written), *((*each, False) for each in read)]):
         raise ValueError(f"a step in place needs arrays of their own, but {first} and {second} overlap in memory")
 
