@@ -33,6 +33,7 @@ from accelerated.adam import AdamState, adam_state
 from accelerated.host import build
 from reference import adam as reference
 from reference import adam_classes
+from reference.contracts import ContractViolation, level
 
 KINDS = ["adam_step", "epsilon_hat_step", "adamw_step"]
 OPTIONS: list[dict[str, Any]] = [
@@ -311,6 +312,17 @@ def test_a_compiler_that_contracts_changes_a_bit(monkeypatch: pytest.MonkeyPatch
 
 def has_fused_multiply_add() -> bool:
     return any(f"#define {name} 1" in build.macros() for name in ("__FMA__", "__ARM_FEATURE_FMA"))
+
+
+def test_a_planted_bug_breaks_the_contract_where_that_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "read", lambda concept: with_planted(*PLANTED["epsilon inside the root"]))
+    with (
+        level("all"),
+        pytest.raises(ContractViolation, match=r"the kernel of reference\.adam\.adam_step breaks .*ADAM-14"),
+    ):
+        adam.adam_step(PARAM, 0.1 * PARAM, STATE)
+    with level("none"):
+        adam.adam_step(PARAM, 0.1 * PARAM, STATE)
 
 
 def test_without_a_planted_bug_no_bit_changes() -> None:
