@@ -99,6 +99,10 @@ def run_on_many(
     numbers, those that all have in common.
     """
     lengths = [next(array.size for array in row if array is not None) for row in rows]
+    for k, (row, length) in enumerate(zip(rows, lengths, strict=True)):
+        odd = next((array for array in row if array is not None and array.size != length), None)
+        if odd is not None:
+            raise ValueError(f"kernel {kernel}: row {k} has arrays of {length} and of {odd.size} elements")
     xp = array_module(next((array for row in rows for array in row if array is not None), None))
     chunks = chunks_of(tuple(lengths))
     table = table_of(rows, lengths)

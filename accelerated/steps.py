@@ -153,10 +153,10 @@ def _asking(function: Callable[P, R], clause: Clause) -> Callable[P, R]:
     return require(clause.condition, clause.error)(function)
 
 
-def rounded(numbers: Sequence[Any], dtype: Any) -> Any:
-    """Numbers of float64 as an array of the working dtype, as the reference rounds them: beyond the largest, infinity."""
+def rounded(numbers: Sequence[Any], dtype: Any) -> list[Any]:
+    """Numbers of float64 in the working dtype, as the reference rounds them: beyond the largest, infinity."""
     with np.errstate(all="ignore"):
-        return np.array(numbers, np.float64).astype(dtype)
+        return [number.astype(dtype) for number in numbers]
 
 
 def _documented(step: Callable[..., Any], ending: str) -> str:
@@ -190,7 +190,7 @@ def _stepped(
         _check(preconditions(optimizer.step), members, settings, names)
     arrays = [Member(_array(each.param), _array(each.grad), each.state) for each in members]
     if in_place:
-        _check_memory(arrays, names)
+        _check_memory(members, names)
     fused = fuse() if fuse else Fused((), lambda: [each.grad for each in members])
     works = [optimizer.work(each, settings, in_place) for each in arrays]
     for chosen in _groups(arrays):
@@ -198,7 +198,7 @@ def _stepped(
         rows, shares = [works[k].row for k in chosen], [works[k].share for k in chosen]
         dtype = rows[0][0].dtype  # type: ignore[union-attr]  # of the working copy
         kernel = "_".join(dict.fromkeys([optimizer.prefix, str(param.dtype), str(grad.dtype)]))
-        share = rounded(shares, dtype).reshape(-1) if shares[0] else None
+        share = np.array([rounded(each, dtype) for each in shares]).reshape(-1) if shares[0] else None
         numbers = [*optimizer.numbers(settings, dtype), *fused.numbers]
         launch.run_on_many(optimizer.source(), kernel, rows, numbers, share)
     results = [work.result() for work in works]
@@ -257,12 +257,15 @@ def _check_memory(members: Sequence[Member], names: Sequence[str]) -> None:
         for member, name in zip(members, names, strict=True)
         for label, array in _replaced(member)
     ]
-    check_separate(written, [(f"{name}grad", member.grad) for member, name in zip(members, names, strict=True)])
+    read = [(f"{name}grad", _array(member.grad)) for member, name in zip(members, names, strict=True)]
+    check_separate(written, read)
 
 
 def check_separate(written: Sequence[tuple[str, Array]], read: Sequence[tuple[str, Array]] = ()) -> None:
-    """Raise ValueError for an array that cannot be written into, or that shares memory with another one."""
+    """Raise TypeError or ValueError for what cannot be written into, or shares memory with another array."""
     for name, array in written:
+        if isinstance(array, np.generic):
+            raise TypeError(f"{name} must be an array, for it is written over, got a scalar of {array.dtype}")
         if isinstance(array, np.ndarray) and not array.flags.writeable:
             raise ValueError(f"{name} must be writeable, for it is written over, got a read-only array")
     for first, second in _neighbours([*((*each, True) for each in written), *((*each, False) for each in read)]):

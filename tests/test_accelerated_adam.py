@@ -28,11 +28,12 @@ from kernel_steps import (
 )
 from steps import gradients, start
 
-from accelerated import adam, host, sources
+from accelerated import adam, host, launch, sources
 from accelerated.adam import AdamState, adam_state
 from accelerated.host import build
 from reference import adam as reference
 from reference import adam_classes
+from reference.contracts import ContractViolation, level
 
 KINDS = ["adam_step", "epsilon_hat_step", "adamw_step"]
 OPTIONS: list[dict[str, Any]] = [
@@ -313,8 +314,62 @@ def has_fused_multiply_add() -> bool:
     return any(f"#define {name} 1" in build.macros() for name in ("__FMA__", "__ARM_FEATURE_FMA"))
 
 
+def test_a_planted_bug_breaks_the_contract_where_that_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "read", lambda concept: with_planted(*PLANTED["epsilon inside the root"]))
+    with (
+        level("all"),
+        pytest.raises(ContractViolation, match=r"the kernel of reference\.adam\.adam_step breaks .*ADAM-14"),
+    ):
+        adam.adam_step(PARAM, 0.1 * PARAM, STATE)
+    with level("none"):
+        adam.adam_step(PARAM, 0.1 * PARAM, STATE)
+
+
 def test_without_a_planted_bug_no_bit_changes() -> None:
     assert not any(differs(own, other) for own, other in zip(runs(adam.adam_step), reference_runs(), strict=True))
+
+
+# Elements beyond what 32 bits can count: a small array, placed in the table as the end of one that begins far before it.
+
+FAR = 3 * 2**32
+
+
+def far_step() -> tuple[Any, Any]:
+    """The last 4099 elements of an array of 3 · 2³² + 4099, by the kernel and by the reference."""
+    case = Case(4099, *PAIRS[0], 1)
+    param, grad, state = given_of(case, {})
+    after = [np.zeros_like(param) for _ in range(3)]
+    arrays = [param, grad, state.exp_avg, state.exp_avg_sq, None, *after, None, None]
+    table = launch.table_of([arrays], [FAR + case.size])
+    table[:, 2:] -= np.where(table[:, 2:] != 0, FAR * param.itemsize, 0)
+    starts = np.array([FAR, FAR + launch.CHUNK], np.int64)
+    settings = {"lr": 0.01, "betas": (0.5, 0.75), "eps": 1e-3, "weight_decay": 0.1, "amsgrad": False, "maximize": False}
+    beta1, beta2 = (np.float64(beta) for beta in settings["betas"])
+    rates = reference.algorithm_1(np.float64(0.01), (beta1, beta2), np.float64(1e-3), state.step + 1)
+    floats = np.array([beta1, 1 - beta1, beta2, 1 - beta2, 1e-3, 0.1, 1 - 0.01 * 0.1], np.float32)
+    shares = np.array([rates.step_size, rates.root], np.float32)
+    with host.running(threads=64):
+        arguments = [np.zeros(2, np.int32), starts, table, shares, *floats, 0, 1, 0, 0]
+        launch.run(sources.read("adam"), "adam_float32", (2,), (64,), arguments)
+    found = reference.Stepped(after[0], AdamState(state.step + 1, after[1], after[2]))
+    return found, quietly(reference.adamw_step, param, grad, state, **settings)
+
+
+def test_elements_are_counted_in_64_bits() -> None:
+    assert_same_step(*far_step())
+
+
+def far_step_in_32_bits() -> None:
+    """The same with an index of 32 bits."""
+    source = with_planted("chunks.cuh", "for (long long i = start +", "for (int i = start +")
+    sources.read = lambda concept: source  # type: ignore[assignment]  # in a process of its own
+    far_step()
+
+
+def test_an_index_of_32_bits_is_found() -> None:
+    report = host.sanitized("address", far_step_in_32_bits)
+    assert any(each.startswith("SEGV on unknown address") for each in report.findings)
+    assert host.sanitized("address", far_step).findings == ()
 
 
 # Sanitizers.

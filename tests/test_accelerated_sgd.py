@@ -102,6 +102,14 @@ def test_any_shape(shape: tuple[int, ...]) -> None:
     assert_same_step(found, reference.sgd_step(param, param, sgd_state(param), lr=0.5, momentum=0.5))
 
 
+def test_a_scalar_is_an_array_that_cannot_be_written_over() -> None:
+    one = np.float32(1)
+    found = sgd_step(one, one, sgd_state(one), lr=0.5)
+    assert (found.param.shape, float(found.param)) == ((), 0.5)
+    with pytest.raises(TypeError, match="param must be an array, for it is written over, got a scalar of float32"):
+        sgd_step_(one, one, sgd_state(one))
+
+
 @pytest.mark.parametrize("in_place", [False, True])
 def test_lists_of_many_small_parameters_of_all_dtypes(in_place: bool) -> None:
     rng = np.random.default_rng(3)

@@ -38,6 +38,15 @@ def test_builds_are_found_again_and_depend_on_all_that_they_are_made_of(
     assert not list(tmp_path.rglob(".*"))  # nothing half-written is left
 
 
+def test_a_damaged_build_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROOFGRAD_CACHE", str(tmp_path))
+    one = source("one.cu", 'extern "C" __global__ void one(int* y) { y[0] = 5; }')
+    path = build.library(one)
+    path.write_bytes(b"cut off" + path.read_bytes()[:100])
+    (y,) = call(one, "one", (1,), (1,), [np.zeros(1, np.int32)])
+    assert y[0] == 5
+
+
 def test_a_changed_header_is_another_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PROOFGRAD_CACHE", str(tmp_path / "cache"))
     results = []

@@ -145,6 +145,12 @@ def test_many_arrays_are_worked_on_in_one_launch(threads: int | None, monkeypatc
         assert oracle.same_bits(new, param - np.float32(0.5) * grad)
 
 
+def test_arrays_of_two_sizes_in_a_row_are_refused() -> None:
+    rows = [[X, X, None, Y, None, None], [X, X[:3], None, Y, None, None]]
+    with pytest.raises(ValueError, match="kernel sgd_float32: row 1 has arrays of 64 and of 3 elements"):
+        run_on_many(sources.read("sgd"), "sgd_float32", rows, [-0.5, 0.0, 1.0, 0.0, 0, 0, 0])
+
+
 # The GPU, as far as it can be told without one.
 
 

@@ -97,6 +97,13 @@ def test_every_module_of_the_reference_has_its_tests(module: str) -> None:
     assert (ROOT / "tests" / f"test_{module.split('.')[1]}.py").is_file()
 
 
+@pytest.mark.parametrize("source", sorted((ROOT / "accelerated").glob("*.cu")), ids=lambda source: source.stem)
+def test_kernels_stand_beside_a_reference_and_have_functions_and_tests(source: Path) -> None:
+    assert (ROOT / "reference" / f"{source.stem}.py").is_file() or (ROOT / "reference" / source.stem).is_dir()
+    assert source.with_suffix(".py").is_file()
+    assert (ROOT / "tests" / f"test_accelerated_{source.stem}.py").is_file()
+
+
 @pytest.mark.parametrize("row", ROWS)
 def test_every_row_has_claims_about_its_own_functions(row: str) -> None:
     places = {claim.function.rpartition(".")[0] for claim in CLAIMS if claim.row == row}

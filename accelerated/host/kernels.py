@@ -121,7 +121,11 @@ class Module:
     def __init__(self, source: Source, sanitizer: str | None = None) -> None:
         self.source = source
         self.path = library(source, sanitizer)
-        self._library = ctypes.CDLL(str(self.path))
+        try:
+            self._library = ctypes.CDLL(str(self.path))
+        except OSError:  # a build that was damaged is made again
+            self.path.unlink(missing_ok=True)
+            self._library = ctypes.CDLL(str(library(source, sanitizer)))
         self._kernels: dict[str, Kernel] = {}
 
     def get_function(self, name: str) -> Kernel:
