@@ -16,10 +16,12 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
+
+from accelerated.sources import Source
 
 ARCHITECTURES = ("sm_75", "sm_80", "sm_86", "sm_89", "sm_90", "sm_100", "sm_120")
 FLAGS = (
@@ -47,26 +49,6 @@ class CompileError(RuntimeError):
     """NVRTC refused a source; the message has file, line and kernel of each error."""
 
 
-class Source(Protocol):
-    """A CUDA source with the headers that it includes, by the names under which it includes them."""
-
-    @property
-    def name(self) -> str:
-        """What it is called in messages."""
-
-    @property
-    def text(self) -> str:
-        """CUDA C++."""
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """Texts by name."""
-
-    @property
-    def digest(self) -> str:
-        """A hash of text and headers."""
-
-
 class _Program(NamedTuple):
     """What NVRTC made of a source."""
 
@@ -83,6 +65,15 @@ def compile_ptx(source: Source, architecture: str = "sm_80", flags: Sequence[str
     return _compiled(source, virtual, "PTX", FLAGS if flags is None else flags).rstrip(b"\0").decode()
 
 
+def kept_ptx(source: Source, architecture: str, flags: Sequence[str] | None = None, folder: Path | None = None) -> str:
+    """What `compile_ptx` gives, compiled unless it is in the cache, as with `compile_cubin`."""
+    chosen = FLAGS if flags is None else flags
+    path = _kept(
+        source, architecture, "ptx", chosen, folder, lambda: compile_ptx(source, architecture, chosen).encode()
+    )
+    return path.read_text(encoding="utf-8")
+
+
 def compile_cubin(source: Source, architecture: str, folder: Path | None = None) -> Path:
     """The file with the machine code for an architecture, compiled unless it is in the cache.
 
@@ -92,14 +83,21 @@ def compile_cubin(source: Source, architecture: str, folder: Path | None = None)
 
     Raises: as `compile_ptx`.
     """
+    return _kept(source, architecture, "cubin", FLAGS, folder, lambda: _compiled(source, architecture, "CUBIN", FLAGS))
+
+
+def _kept(
+    source: Source, architecture: str, ending: str, flags: Sequence[str], folder: Path | None, make: Callable[[], bytes]
+) -> Path:
+    """The file in the cache, made if it is not there or damaged."""
     folder = cache_folder() if folder is None else folder
-    stem = f"{Path(source.name).stem}-{architecture}-{_key(source, architecture)}"
-    for path in sorted(folder.glob(f"{stem}-*.cubin")):
+    stem = f"{Path(source.name).stem}-{architecture}-{_key(source, architecture, flags)}"
+    for path in sorted(folder.glob(f"{stem}-*.{ending}")):
         if path.stem.rpartition("-")[2] == _digest(path.read_bytes()):
             return path
         path.unlink(missing_ok=True)
-    code = _compiled(source, architecture, "CUBIN", FLAGS)
-    path = folder / f"{stem}-{_digest(code)}.cubin"
+    code = make()
+    path = folder / f"{stem}-{_digest(code)}.{ending}"
     _write_in_one_step(path, code)
     return path
 
@@ -287,8 +285,8 @@ def _kernels(text: str) -> Iterator[tuple[str, int, int]]:
         yield match[1], text.count("\n", 0, match.start()) + 1, text.count("\n", 0, end) + 1
 
 
-def _key(source: Source, architecture: str) -> str:
-    state = json.dumps([source.name, source.digest, FLAGS, architecture, compiler()])
+def _key(source: Source, architecture: str, flags: Sequence[str]) -> str:
+    state = json.dumps([source.name, source.digest, list(flags), architecture, compiler()])
     return _digest(state.encode())
 
 

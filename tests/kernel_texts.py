@@ -4,30 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from accelerated import sources
+from accelerated.sources import Source
 
 FOLDER = Path(__file__).parent / "kernels"
 
 
-@dataclass(frozen=True)
-class Text:
-    """A CUDA source that stands in a test."""
-
-    name: str
-    text: str
-    headers: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def digest(self) -> str:
-        return hashlib.sha256(json.dumps([self.text, self.headers]).encode()).hexdigest()
-
-    def with_bug(self, old: str, new: str) -> Text:
-        """A copy with a planted bug; what is replaced must be there."""
-        assert old in self.text
-        return Text(self.name, self.text.replace(old, new), self.headers)
+def text(name: str, code: str, headers: dict[str, str] | None = None) -> Source:
+    """A CUDA source that stands in a test, with headers that do."""
+    digest = hashlib.sha256(json.dumps([name, code, headers]).encode()).hexdigest()
+    return Source(name, code, headers or {}, digest)
 
 
-def kernel(name: str) -> Text:
+def kernel(name: str) -> Source:
     """A source of the folder kernels."""
-    return Text(name, (FOLDER / f"{name}.cu").read_text(encoding="utf-8"))
+    return sources.read_file(FOLDER / f"{name}.cu")

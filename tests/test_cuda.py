@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from kernel_texts import Text, kernel
+from kernel_texts import kernel, text
 
 from accelerated import cuda
+from accelerated.sources import Source
 
 try:
     cuda.toolkit_version()
@@ -42,7 +43,7 @@ def test_every_architecture_has_ptx_and_machine_code(architecture: str, tmp_path
 
 @pytest.mark.parametrize("architecture", cuda.ARCHITECTURES)
 def test_arithmetic_is_rounded_as_ieee_754_says(architecture: str) -> None:
-    source = Text(
+    source = text(
         "all",
         'extern "C" __global__ void all(float* x, double* y) {'
         "x[0] = x[1] * x[2] + x[3] / x[4] - sqrtf(x[5]); y[0] = y[1] * y[2] + y[3] / y[4] - sqrt(y[5]); }",
@@ -57,7 +58,7 @@ def test_arithmetic_is_rounded_as_ieee_754_says(architecture: str) -> None:
 
 
 def test_these_instructions_come_from_the_flags(monkeypatch: pytest.MonkeyPatch) -> None:
-    source = Text("one", 'extern "C" __global__ void one(float* x) { x[0] = x[1] * x[2] + x[3] / sqrtf(x[4]); }')
+    source = text("one", 'extern "C" __global__ void one(float* x) { x[0] = x[1] * x[2] + x[3] / sqrtf(x[4]); }')
     monkeypatch.setattr(cuda, "FLAGS", ("--use_fast_math",))
     found = instructions(cuda.compile_ptx(source))
     assert any("fma" in each for each in found)
@@ -71,7 +72,7 @@ def test_an_architecture_that_nobody_knows_is_refused() -> None:
 
 
 def test_headers_are_found_by_name() -> None:
-    source = Text(
+    source = text(
         "user",
         '#include "plus.cuh"\nextern "C" __global__ void user(float* x) { x[0] = plus(x[0], x[1]); }',
         {"plus.cuh": "__device__ float plus(float a, float b) { return a + b; }"},
@@ -83,20 +84,20 @@ def test_headers_are_found_by_name() -> None:
 
 
 def test_an_error_names_file_line_and_kernel() -> None:
-    text = '__device__ int fine;\nextern "C" __global__ void broken(float* x)\n{\n    x[0] = y;\n}\n'
+    code = '__device__ int fine;\nextern "C" __global__ void broken(float* x)\n{\n    x[0] = y;\n}\n'
     with pytest.raises(cuda.CompileError, match=r'^wrong\.cu, line 4, in kernel broken: identifier "y" is undefined$'):
-        cuda.compile_ptx(Text("wrong", text))
+        cuda.compile_ptx(text("wrong", code))
 
 
 def test_an_error_outside_of_kernels_names_file_and_line() -> None:
-    text = '#include "a.cuh"\nextern "C" __global__ void fine(float* x) { x[0] = 1; }\n'
+    code = '#include "a.cuh"\nextern "C" __global__ void fine(float* x) { x[0] = 1; }\n'
     with pytest.raises(cuda.CompileError, match=r"^a\.cuh, line 2: "):
-        cuda.compile_ptx(Text("user", text, {"a.cuh": "\nnonsense;\n"}))
+        cuda.compile_ptx(text("user", code, {"a.cuh": "\nnonsense;\n"}))
 
 
 def test_a_missing_header_is_named() -> None:
     with pytest.raises(cuda.CompileError, match=r"none\.cuh"):
-        cuda.compile_ptx(Text("user", '#include "none.cuh"\n'))
+        cuda.compile_ptx(text("user", '#include "none.cuh"\n'))
 
 
 # The cache.
@@ -108,7 +109,7 @@ def compilations(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     done: list[str] = []
     compiled = cuda._compiled
 
-    def counted(source: cuda.Source, architecture: str, kind: str, flags: Any) -> bytes:
+    def counted(source: Source, architecture: str, kind: str, flags: Any) -> bytes:
         done.append(architecture)
         return compiled(source, architecture, kind, flags)
 
@@ -140,12 +141,22 @@ def test_other_texts_headers_flags_and_architectures_are_other_entries(
     paths = [
         cuda.compile_cubin(DESCENT, "sm_90", tmp_path),
         cuda.compile_cubin(DESCENT, "sm_80", tmp_path),
-        cuda.compile_cubin(Text("descent", DESCENT.text + "\n"), "sm_90", tmp_path),
-        cuda.compile_cubin(Text("descent", DESCENT.text, {"unused.cuh": ""}), "sm_90", tmp_path),
+        cuda.compile_cubin(text("descent", DESCENT.text + "\n"), "sm_90", tmp_path),
+        cuda.compile_cubin(text("descent", DESCENT.text, {"unused.cuh": ""}), "sm_90", tmp_path),
     ]
     monkeypatch.setattr(cuda, "FLAGS", cuda.FLAGS[:-1])
     paths.append(cuda.compile_cubin(DESCENT, "sm_90", tmp_path))
     assert len(set(paths)) == len(paths)
+
+
+def test_ptx_is_kept_in_the_same_way(tmp_path: Path, compilations: list[str]) -> None:
+    first = cuda.kept_ptx(DESCENT, "sm_90", folder=tmp_path)
+    assert cuda.kept_ptx(DESCENT, "sm_90", folder=tmp_path) == first == cuda.compile_ptx(DESCENT, "sm_90")
+    assert cuda.kept_ptx(DESCENT, "sm_90", ("--ftz=true",), tmp_path) != first
+    assert compilations == ["compute_90"] * 3
+    (path, *_) = sorted(tmp_path.glob("*.ptx"), key=lambda path: path.stat().st_mtime)
+    path.write_text("nothing", encoding="utf-8")
+    assert cuda.kept_ptx(DESCENT, "sm_90", folder=tmp_path) == first
 
 
 def test_two_processes_at_once_leave_one_whole_entry(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 import z3
-from kernel_texts import Text, kernel
+from kernel_texts import kernel, text
 
 from accelerated import cuda
 from proofs.cuda import faults
@@ -39,8 +39,8 @@ def kernels(name: str, architecture: str = "sm_90") -> dict[str, Kernel]:
     return parse(cuda.compile_ptx(kernel(name), architecture))
 
 
-def compiled(text: str, architecture: str = "sm_90") -> dict[str, Kernel]:
-    return parse(cuda.compile_ptx(Text("here", text), architecture))
+def compiled(code: str, architecture: str = "sm_90") -> dict[str, Kernel]:
+    return parse(cuda.compile_ptx(text("here", code), architecture))
 
 
 def same(x: Any, y: Any) -> bool:
@@ -439,8 +439,8 @@ def test_no_kernel_without_a_test_of_its_fault() -> None:
 
 def test_a_race_is_seen_where_the_values_happen_to_be_there() -> None:
     """Threads run in the order of their numbers here: the first has written before the others read."""
-    text = "__shared__ float first; if (threadIdx.x == 0) first = y[0]; x[threadIdx.x] = first;"
-    kernel = compiled(f'extern "C" __global__ void f(float* x, const float* y) {{ {text} }}')["f"]
+    body = "__shared__ float first; if (threadIdx.x == 0) first = y[0]; x[threadIdx.x] = first;"
+    kernel = compiled(f'extern "C" __global__ void f(float* x, const float* y) {{ {body} }}')["f"]
     memory = Memory(Concrete())
     arguments = [memory.array("x", 64, np.dtype(np.float32)), place(memory, "y", floats(1))]
     with pytest.raises(faults.Race, match=r"thread 1, .*is read with no barrier after thread 0 of block 0 wrote it"):
@@ -448,8 +448,8 @@ def test_a_race_is_seen_where_the_values_happen_to_be_there() -> None:
 
 
 def test_a_barrier_of_the_warp_orders_its_lanes_and_no_others() -> None:
-    text = "__shared__ float first; if (threadIdx.x == 0) first = y[0]; __syncwarp(); x[threadIdx.x] = first;"
-    kernel = compiled(f'extern "C" __global__ void f(float* x, const float* y) {{ {text} }}')["f"]
+    body = "__shared__ float first; if (threadIdx.x == 0) first = y[0]; __syncwarp(); x[threadIdx.x] = first;"
+    kernel = compiled(f'extern "C" __global__ void f(float* x, const float* y) {{ {body} }}')["f"]
     for threads in (32, 64):
         memory = Memory(Concrete())
         arguments = [memory.array("x", 64, np.dtype(np.float32)), place(memory, "y", floats(1))]
@@ -473,12 +473,12 @@ def test_what_other_flags_allow_is_a_fault(
     monkeypatch: pytest.MonkeyPatch, flags: Any, kind: Any, message: str
 ) -> None:
     monkeypatch.setattr(cuda, "FLAGS", tuple(flags))
-    text = 'extern "C" __global__ void f(const float* x, float* y) { y[0] = x[0] * x[1] + x[2] / sqrtf(x[3]); }'
+    code = 'extern "C" __global__ void f(const float* x, float* y) { y[0] = x[0] * x[1] + x[2] / sqrtf(x[3]); }'
     for architecture in ARCHITECTURES:
         memory = Memory(Concrete())
         arguments = [place(memory, "x", floats(4)), memory.array("y", 1, np.dtype(np.float32))]
         with pytest.raises(kind, match=message):
-            launch(compiled(text, architecture)["f"], memory, 1, 1, arguments)
+            launch(compiled(code, architecture)["f"], memory, 1, 1, arguments)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from accelerated import adam, sgd
 from accelerated.cuda import FLAGS
 from accelerated.steps import Optimizer
 from proofs.adam import whole as adam_whole
+from proofs.cuda.runs import prove_apart
 from proofs.cuda.steps import ALL, FEW, SOME, Bug, Kernels, Sizes, prove_kernels
 from proofs.prover.symbolic_run import Run
 from proofs.sgd import whole as sgd_whole
@@ -47,8 +48,7 @@ def _larger(path: Path, arguments: dict[str, Any], result: Any) -> None:
         return
     goals = is_maximum(after.max_exp_avg_sq, before, after.exp_avg_sq)
     for k in range(goals.size):
-        moment = after.exp_avg_sq[k].elements.item()
-        path.prove(f"maximum {k}", truth(goals[k]), using=(), forgetting=[moment])
+        prove_apart(path, f"maximum {k}", truth(goals[k]), forgetting=[after.exp_avg_sq[k].elements.item()])
 
 
 SGD = Kernels(sgd_step, "SGD-7", sgd._SGD, _sgd_options)
@@ -106,11 +106,13 @@ COUPLED = (
     Bug("decoupled", "leaves the decay out of the gradient", "if (s.coupled) g = g +", "if (s.decoupled) g = g +"),
 )
 
+NO_TAIL = (IN_EVERY_KERNEL[1],)
+
 for dtype in DTYPES:
-    is_single, is_bfloat16 = dtype == np.float32, dtype == BFLOAT16
+    is_single = dtype == np.float32
     sizes = ALL if is_single else SOME
-    narrow = IN_16_BITS if is_bfloat16 else ()
+    narrow = IN_16_BITS if dtype == BFLOAT16 else NO_TAIL
     prove_kernels("CUDA-1", SGD, dtype, sizes, (*IN_EVERY_KERNEL, *IN_SGD) if is_single else narrow)
     prove_kernels("CUDA-2", ADAMW, dtype, sizes, (*IN_EVERY_KERNEL, *IN_ADAM) if is_single else narrow)
-    prove_kernels("CUDA-3", ADAM, dtype, FEW, COUPLED if is_single else ())
-    prove_kernels("CUDA-4", EPSILON_HAT, dtype, FEW, COUPLED if is_single else ())
+    prove_kernels("CUDA-3", ADAM, dtype, FEW, COUPLED if is_single else narrow)
+    prove_kernels("CUDA-4", EPSILON_HAT, dtype, FEW, COUPLED if is_single else narrow)

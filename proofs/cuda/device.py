@@ -40,10 +40,10 @@ _KERNELS: dict[tuple[str, ...], dict[str, Kernel]] = {}
 def kernels_of(
     source: Source, architecture: str = ARCHITECTURE, flags: Sequence[str] = cuda.FLAGS
 ) -> dict[str, Kernel]:
-    """The kernels of a source as NVRTC compiles them, each source once in a process."""
+    """The kernels of a source as NVRTC compiles them; PTX comes from the cache of `accelerated.cuda` if it is there."""
     key = (source.digest, architecture, *flags)
     if key not in _KERNELS:
-        _KERNELS[key] = parse(cuda.compile_ptx(source, architecture, flags))
+        _KERNELS[key] = parse(cuda.kept_ptx(source, architecture, flags))
     return _KERNELS[key]
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import z3
 
 from proofs.cuda.faults import Fault
 from proofs.cuda.terms import Commuted, without_identities
@@ -19,6 +20,7 @@ from proofs.prover.symbolic_run import Run
 from proofs.symbolic.inputs import Array, Record, show
 from proofs.symbolic.paths import Path
 
+APART = "proven apart"
 Step = Callable[..., Any]
 Labelled = Iterable[tuple[str, "KernelRun"]]
 
@@ -29,7 +31,7 @@ class KernelRun(Run):
 
     def paths(self) -> Iterator[Path]:
         for path in super().paths():
-            known = {fact.get_id() for fact in path.facts}
+            known = {fact.get_id() for fact in path.facts} | set(path.memory.get(APART, ()))
             duties = [dataclasses.replace(duty, goal=without_identities(duty.goal, known)) for duty in path.duties]
             ties = tied(path, [duty.goal for duty in duties])
             path.duties[:] = [
@@ -39,6 +41,13 @@ class KernelRun(Run):
             for fact in ties:
                 path.assume(fact)
             yield path
+
+
+def prove_apart(path: Path, name: str, goal: z3.BoolRef, forgetting: Sequence[z3.ExprRef]) -> None:
+    """Prove a part of the clause by itself, whatever these terms are: it is left out of the clause, and no fact is added."""
+    pairs = [(term, z3.Const(f"{name}!{i}", term.sort())) for i, term in enumerate(forgetting)]
+    path.owe(name, z3.substitute(goal, *pairs))
+    path.memory.setdefault(APART, {})[goal.get_id()] = goal
 
 
 def of_size(run: Run, size: int, grad: Any = None) -> Run:
@@ -120,4 +129,4 @@ def judged(run: Run, arguments: Mapping[str, Any], clause: str) -> Replay:
         return Replay(True, inputs, {"fault": str(fault)}, clause, type(fault).__name__)
 
 
-__all__: Sequence[str] = ["KernelRun", "hunt", "judged", "of_size", "on_device"]
+__all__: Sequence[str] = ["KernelRun", "hunt", "judged", "of_size", "on_device", "prove_apart"]
