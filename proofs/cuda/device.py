@@ -21,7 +21,7 @@ import numpy as np
 
 from accelerated import cuda, launch
 from accelerated.sources import Source
-from accelerated.steps import Member, Optimizer
+from accelerated.steps import Member, Optimizer, rounded
 from proofs.cuda.arrays import contents, place, scalar
 from proofs.cuda.faults import Unwritten
 from proofs.cuda.machine import launch as interpret
@@ -121,7 +121,7 @@ class OnDevice:
             address = launch.address_of(array)
             if address and address not in regions:
                 regions[address] = _region(memory, array, f"array {k} of the row", address in written)
-        arguments = [*_shares(memory, work.share), *(scalar(theory, number) for number in numbers)]
+        arguments = [*_shares(memory, rounded(work.share, dtype)), *(scalar(theory, number) for number in numbers)]
         self._launch(memory, member, work.row, arguments)
         return result, regions, theory
 
