@@ -158,12 +158,17 @@ def _variable(text: str, line: int) -> Variable:
     size = None if count == "" else width * int(count or 1)
     values = [several, one] if several or one else []
     data = b"".join(
-        int(item, 0).to_bytes(width, "little", signed=item.strip().startswith("-"))
+        _initial(item.strip()).to_bytes(width, "little", signed=item.strip().startswith("-"))
         for part in values
         if part
         for item in part.split(",")
     )
     return Variable(name, size, int(align or width), kind, space, data.ljust(size or 0, b"\0") if values else None)
+
+
+def _initial(item: str) -> int:
+    """An initial value: an integer, or the bits of a float, as ``0d`` and ``0f`` give them."""
+    return int(item[2:], 16) if item[:2].lower() in ("0d", "0f") else int(item, 0)
 
 
 def _read_body(kernel: Kernel, body: str, first_line: int, files: dict[str, str]) -> None:
