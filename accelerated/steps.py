@@ -31,6 +31,11 @@ class Member(NamedTuple):
     state: Any
 
 
+def working_copy(member: Member) -> Array:
+    """What a step computes with: the master copy where there is one."""
+    return member.param if member.state.master is None else member.state.master
+
+
 class Replaced:
     """An array that a step replaces: what the kernel reads, what it writes, and what becomes of that.
 
