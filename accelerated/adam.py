@@ -13,11 +13,22 @@ from typing import Any
 
 from accelerated import sources
 from accelerated.launch import array_module, flat
-from accelerated.steps import Member, Optimizer, Replaced, Settings, Work, rounded, same_preconditions, steps_of
+from accelerated.steps import (
+    Member,
+    Optimizer,
+    Replaced,
+    Settings,
+    Work,
+    rounded,
+    same_preconditions,
+    steps_of,
+    working_copy,
+)
 from reference import adam as reference
 from reference import adam_classes
-from reference.adam import AdamState, Rates, Stepped, algorithm_1, epsilon_hat, next_step
+from reference.adam import AdamState, Rates, algorithm_1, epsilon_hat, next_step
 from reference.hyperparameters import has_master, working_dtype
+from reference.optimizer import Stepped
 from reference.validation import as_float64
 
 __all__ = [
@@ -56,7 +67,7 @@ def _work(form: Form, member: Member, settings: Settings, in_place: bool) -> Wor
     """The row of a parameter, in the order of AdamArrays."""
     param, grad, state = member
     step = next_step(state.step)
-    theta = Replaced(param if state.master is None else state.master, in_place)
+    theta = Replaced(working_copy(member), in_place)
     exp_avg, exp_avg_sq = Replaced(state.exp_avg, in_place), Replaced(state.exp_avg_sq, in_place)
     largest = None if state.max_exp_avg_sq is None else Replaced(state.max_exp_avg_sq, in_place)
     image = None if state.master is None else Replaced(param, in_place, is_read=False)
@@ -82,7 +93,7 @@ def _work(form: Form, member: Member, settings: Settings, in_place: bool) -> Wor
 
     lr, betas, eps, _ = _floats(settings)
     rates = _rates(form, lr, betas, eps, step)
-    return Work(row, [rounded(each, theta.write.dtype) for each in (rates.step_size, rates.root)], result)
+    return Work(row, (rates.step_size, rates.root), result)
 
 
 def _numbers(decoupled: bool, settings: Settings, dtype: Any) -> Sequence[Any]:
@@ -91,7 +102,7 @@ def _numbers(decoupled: bool, settings: Settings, dtype: Any) -> Sequence[Any]:
     floats = [beta1, 1 - beta1, beta2, 1 - beta2, eps, decay, 1 - lr * decay]
     coupled = not decoupled and decay != 0
     flags = [coupled, decoupled, settings["amsgrad"], settings["maximize"]]
-    return [*(rounded(each, dtype) for each in floats), *map(int, flags)]
+    return [*rounded(floats, dtype), *map(int, flags)]
 
 
 def _floats(settings: Settings) -> tuple[Any, tuple[Any, Any], Any, Any]:
@@ -107,8 +118,8 @@ def _rates(form: Form, lr: Any, betas: tuple[Any, Any], eps: Any, step: int) -> 
 
 
 def _optimizer(step: Callable[..., Any], form: Form, decoupled: bool) -> Optimizer:
-    source, work = functools.partial(sources.read, "adam"), functools.partial(_work, form)
-    return Optimizer(step, source, "adam", work, functools.partial(_numbers, decoupled))
+    work = functools.partial(_work, form)
+    return Optimizer(step, lambda: sources.read("adam"), "adam", work, functools.partial(_numbers, decoupled))
 
 
 _ADAM = _optimizer(reference.adam_step, algorithm_1, False)

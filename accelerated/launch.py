@@ -83,18 +83,10 @@ def run(
         return
     if np in modules or not modules:
         host.load(source).get_function(kernel)(grid, block, arguments, shared=shared)
-    else:
-        sized = [
-            given
-            if argument.is_array and given is not None
-            else DTYPES[argument.element].type(given or 0)
-            if not argument.is_array
-            else np.uint64(0)
-            for argument, given in zip(signature.arguments, arguments, strict=True)
-        ]
-        _on_gpu(source.digest, next(iter(modules)).cuda.Device().id, _Held(source)).get_function(kernel)(
-            tuple(grid), tuple(block), tuple(sized), shared_mem=shared
-        )
+        return
+    (module,) = modules
+    sized = tuple(_sized(argument, given) for argument, given in zip(signature.arguments, arguments, strict=True))
+    _on_gpu(source, module.cuda.Device().id).get_function(kernel)(tuple(grid), tuple(block), sized, shared_mem=shared)
 
 
 def run_on_many(
@@ -107,6 +99,10 @@ def run_on_many(
     numbers, those that all have in common.
     """
     lengths = [next(array.size for array in row if array is not None) for row in rows]
+    for k, (row, length) in enumerate(zip(rows, lengths, strict=True)):
+        odd = next((array for array in row if array is not None and array.size != length), None)
+        if odd is not None:
+            raise ValueError(f"kernel {kernel}: row {k} has arrays of {length} and of {odd.size} elements")
     xp = array_module(next((array for row in rows for array in row if array is not None), None))
     chunks = chunks_of(tuple(lengths))
     table = table_of(rows, lengths)
@@ -155,6 +151,8 @@ def _check(name: str, argument: Argument, given: Any) -> None:
         if given is not None:
             _check_array(name, argument, given)
         return
+    if isinstance(given, np.generic) and given.dtype == DTYPES[argument.element]:
+        return
     if isinstance(given, bool | np.bool_) or not isinstance(given, int | float | np.integer | np.floating):
         raise TypeError(f"{name} must be a number, got {type(given).__name__}")
     if argument.element in ("int", "long long"):
@@ -180,20 +178,19 @@ def _check_array(name: str, argument: Argument, given: Any) -> None:
         raise ValueError(f"{name} is written to, but it is read-only, {given.dtype} of shape {given.shape}")
 
 
-class _Held:
-    """A source beside the hash by which it is found."""
-
-    def __init__(self, source: Source) -> None:
-        self.source = source
-
-    def __hash__(self) -> int:
-        return 0
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Held)
+def _sized(argument: Argument, given: Any) -> Any:
+    """An argument as CuPy takes it: a number of its size, a null pointer for no array."""
+    if argument.is_array:
+        return np.uint64(0) if given is None else given
+    return DTYPES[argument.element].type(given)
 
 
-@lru_cache(maxsize=256)
-def _on_gpu(digest: str, device: int, held: _Held) -> Any:
+def _on_gpu(source: Source, device: int) -> Any:
     """The kernels of a source on a GPU."""
-    return importlib.import_module("accelerated.cuda").load(held.source)
+    key = (source.digest, device)
+    if key not in _on_gpus:
+        _on_gpus[key] = importlib.import_module("accelerated.cuda").load(source)
+    return _on_gpus[key]
+
+
+_on_gpus: dict[tuple[str, int], Any] = {}

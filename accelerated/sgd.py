@@ -6,15 +6,14 @@ of dtypes; a trailing underscore, as in torch, means that parameter and state ar
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from typing import Any
 
 from accelerated import sources
 from accelerated.launch import flat
-from accelerated.steps import Member, Optimizer, Replaced, Settings, Work, rounded, steps_of
+from accelerated.steps import Member, Optimizer, Replaced, Settings, Work, rounded, steps_of, working_copy
 from reference import sgd as reference
-from reference.optimizer import Stepped, working_copy
+from reference.optimizer import Stepped
 from reference.sgd import SGDState, sgd_state
 from reference.validation import as_float64
 
@@ -24,11 +23,11 @@ __all__ = ["SGD", "SGDState", "sgd_state", "sgd_step", "sgd_step_", "sgd_steps",
 def _work(member: Member, settings: Settings, in_place: bool) -> Work:
     """The row of a parameter, in the order of SGDArrays."""
     param, grad, state = member
-    theta = Replaced(working_copy(param, state.master), in_place)
+    theta = Replaced(working_copy(member), in_place)
     image = None if state.master is None else Replaced(param, in_place, is_read=False)
     buffer, kept = None, state.momentum_buffer
     if as_float64(settings["momentum"]) != 0:
-        buffer = Replaced(kept, in_place) if kept is not None else _first_buffer(param, state)
+        buffer = Replaced(kept, in_place) if kept is not None else _first_buffer(member)
     row = [
         theta.read,
         flat(grad),
@@ -47,20 +46,20 @@ def _work(member: Member, settings: Settings, in_place: bool) -> Work:
     return Work(row, (), result)
 
 
-def _first_buffer(param: Any, state: SGDState) -> Replaced:
+def _first_buffer(member: Member) -> Replaced:
     """A buffer that is made, not read: the first one is the gradient."""
-    return Replaced(working_copy(param, state.master), False, is_read=False)
+    return Replaced(working_copy(member), False, is_read=False)
 
 
 def _numbers(settings: Settings, dtype: Any) -> Sequence[Any]:
     """The settings in the order of the kernel's arguments, each rounded once."""
     names = ("lr", "momentum", "dampening", "weight_decay")
     lr, momentum, dampening, decay = (as_float64(settings[name]) for name in names)
-    floats = [rounded(each, dtype) for each in (-lr, momentum, 1 - dampening, decay)]
+    floats = rounded((-lr, momentum, 1 - dampening, decay), dtype)
     return [*floats, int(decay != 0), int(settings["nesterov"]), int(settings["maximize"])]
 
 
-_SGD = Optimizer(reference.sgd_step, functools.partial(sources.read, "sgd"), "sgd", _work, _numbers)
+_SGD = Optimizer(reference.sgd_step, lambda: sources.read("sgd"), "sgd", _work, _numbers)
 sgd_step, sgd_steps, sgd_step_, sgd_steps_ = steps_of(_SGD, "sgd_step")
 
 

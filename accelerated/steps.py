@@ -31,6 +31,11 @@ class Member(NamedTuple):
     state: Any
 
 
+def working_copy(member: Member) -> Array:
+    """What a step computes with: the master copy where there is one."""
+    return member.param if member.state.master is None else member.state.master
+
+
 class Replaced:
     """An array that a step replaces: what the kernel reads, what it writes, and what becomes of that.
 
@@ -55,7 +60,7 @@ class Replaced:
 
 
 class Work(NamedTuple):
-    """What a kernel needs of one member, and what makes the result of it."""
+    """What a kernel needs of one member: a row of its table, numbers in float64; and what makes the result of it."""
 
     row: Sequence[Array | None]
     share: Sequence[Any]
@@ -128,10 +133,10 @@ def _asking(function: Callable[P, R], clause: Clause) -> Callable[P, R]:
     return require(clause.condition, clause.error)(function)
 
 
-def rounded(number: Any, dtype: Any) -> Any:
-    """A float64 number rounded to the working dtype, as the reference rounds it: beyond the largest, infinity."""
+def rounded(numbers: Sequence[Any], dtype: Any) -> Any:
+    """Numbers of float64 as an array of the working dtype, as the reference rounds them: beyond the largest, infinity."""
     with np.errstate(all="ignore"):
-        return number.astype(dtype)
+        return np.array(numbers, np.float64).astype(dtype)
 
 
 def _documented(step: Callable[..., Any], ending: str) -> str:
@@ -161,14 +166,14 @@ def _stepped(
         _check(preconditions(optimizer.step), members, settings, names)
     arrays = [Member(_array(each.param), _array(each.grad), each.state) for each in members]
     if in_place:
-        _check_memory(arrays, names)
+        _check_memory(members, names)
     works = [optimizer.work(each, settings, in_place) for each in arrays]
     for chosen in _groups(arrays):
         param, grad, _ = arrays[chosen[0]]
         rows, shares = [works[k].row for k in chosen], [works[k].share for k in chosen]
         dtype = rows[0][0].dtype  # type: ignore[union-attr]  # of the working copy
         kernel = "_".join(dict.fromkeys([optimizer.prefix, str(param.dtype), str(grad.dtype)]))
-        share = np.array(shares, dtype).reshape(-1) if shares[0] else None
+        share = rounded(shares, dtype).reshape(-1) if shares[0] else None
         launch.run_on_many(optimizer.source(), kernel, rows, optimizer.numbers(settings, dtype), share)
     results = [work.result() for work in works]
     if get_level() == "all" and not in_place:
@@ -196,11 +201,12 @@ def _check(clauses: Sequence[Clause], members: Sequence[Member], settings: Setti
         arguments = {**member._asdict(), **settings}
         for clause in clauses:
             needed = _names(clause.condition)
-            if (k and not needed & set(Member._fields)) or clause.condition(**_only(arguments, needed)):
+            is_of_member = not needed.isdisjoint(Member._fields)
+            if (k and not is_of_member) or clause.condition(**_only(arguments, needed)):
                 continue
             assert clause.error is not None
             error = clause.error(**_only(arguments, _names(clause.error)))
-            raise type(error)(f"{name}{error}") if name else error
+            raise type(error)(f"{name}{error}") if name and is_of_member else error
 
 
 def _check_result(step: Callable[..., Any], arguments: dict[str, Any]) -> None:
@@ -223,10 +229,12 @@ def _check_memory(members: Sequence[Member], names: Sequence[str]) -> None:
     written, read = [], []
     for member, name in zip(members, names, strict=True):
         for label, array in _replaced(member):
+            if isinstance(array, np.generic):
+                raise TypeError(f"{name}{label} must be an array for a step in place, got a scalar of {array.dtype}")
             if isinstance(array, np.ndarray) and not array.flags.writeable:
                 raise ValueError(f"{name}{label} must be writeable for a step in place, got a read-only array")
             written.append((f"{name}{label}", array))
-        read.append((f"{name}grad", member.grad))
+        read.append((f"{name}grad", _array(member.grad)))
     for first, second in _neighbours([*((*each, True) for each in written), *((*each, False) for each in read)]):
         raise ValueError(f"a step in place needs arrays of their own, but {first} and {second} overlap in memory")
 

@@ -25,7 +25,7 @@ from reference import contracts
 
 ROOT = Path(__file__).resolve().parent.parent
 COLUMNS = ("reference", "accelerated", "proofs", "proofgrad", "tests", "benchmarks")
-SOURCES = (".py", ".cu", ".cpp", ".h")
+SOURCES = (".py", ".cu", ".cuh", ".cpp", ".h")
 MOST_LINES = 460
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 # Clauses that stand in the reference and that nothing proves yet. A claim that is proven must leave this list.
@@ -95,6 +95,13 @@ def test_every_row_stands_in_every_column_under_its_name(row: str, column: str, 
 @pytest.mark.parametrize("module", modules())
 def test_every_module_of_the_reference_has_its_tests(module: str) -> None:
     assert (ROOT / "tests" / f"test_{module.split('.')[1]}.py").is_file()
+
+
+@pytest.mark.parametrize("source", sorted((ROOT / "accelerated").glob("*.cu")), ids=lambda source: source.stem)
+def test_kernels_stand_beside_a_reference_and_have_functions_and_tests(source: Path) -> None:
+    assert (ROOT / "reference" / f"{source.stem}.py").is_file() or (ROOT / "reference" / source.stem).is_dir()
+    assert source.with_suffix(".py").is_file()
+    assert (ROOT / "tests" / f"test_accelerated_{source.stem}.py").is_file()
 
 
 @pytest.mark.parametrize("row", ROWS)

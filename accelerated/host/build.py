@@ -31,7 +31,7 @@ FLAGS = (
     "-fno-strict-aliasing",  # kernels read arrays through vector types
     "-fvisibility=hidden",
 )
-OPTIMIZED = ("-O3", "-march=native")
+OPTIMIZED = ("-O3", "-march=native")  # the second, where the compiler knows it
 WARNINGS = (
     "-Wall",
     "-Wextra",
@@ -111,6 +111,12 @@ def launcher_of(kernel: str) -> str:
     return f"proofgrad_run_{kernel}"
 
 
+def macros() -> str:
+    """All that the compiler says of itself and of the processor, as lines ``#define name value``."""
+    compiler = _compiler()
+    return _identity(compiler, _flags(None))
+
+
 def _users_caches() -> Path:
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches"
@@ -139,18 +145,20 @@ def _compiler() -> str:
 
 def _flags(sanitizer: str | None) -> tuple[str, ...]:
     if sanitizer is None:
-        return (*FLAGS, *OPTIMIZED)
+        return (*FLAGS, *(flag for flag in OPTIMIZED if flag != "-march=native" or _knows(_compiler(), flag)))
     if sanitizer not in SANITIZERS:
         raise ValueError(f"sanitizer must be one of {', '.join(SANITIZERS)}, got {sanitizer!r}")
-    return (
-        (*FLAGS, *WATCHED, f"-fsanitize={sanitizer}", "-Wno-tsan")
-        if sanitizer == "thread"
-        else (*FLAGS, *WATCHED, f"-fsanitize={sanitizer}")
-    )
+    return (*FLAGS, *WATCHED, f"-fsanitize={sanitizer}")
 
 
 def _linking() -> tuple[str, ...]:
     return ("-dynamiclib", "-undefined", "dynamic_lookup") if sys.platform == "darwin" else ("-shared",)
+
+
+@cache
+def _knows(compiler: str, flag: str) -> bool:
+    command = [compiler, flag, "-E", "-x", "c++", os.devnull]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 @cache

@@ -148,6 +148,8 @@ inline void Fiber::make_stack()
         abort();
     }
     stack = static_cast<char*>(memory);
+    bottom = stack;
+    extent = size;
 }
 
 // Go from one fiber to another. `leaves`: the first will not come back.
@@ -188,12 +190,9 @@ inline void entered(Fiber& from)
     (void)from;
 }
 
-// Run a function on the stack of a fiber, from its beginning.
+// Run a function on the stack of a fiber, which it has, from its beginning.
 inline void begin(Fiber& from, Fiber& fiber, void (*function)())
 {
-    if (!fiber.stack) fiber.make_stack();
-    fiber.bottom = fiber.stack;
-    fiber.extent = fiber.size;
 #ifdef PROOFGRAD_SANITIZE_ADDRESS
     __asan_unpoison_memory_region(fiber.stack + (fiber.size - STACK), STACK);
 #endif

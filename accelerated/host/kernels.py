@@ -7,7 +7,6 @@ import ctypes
 import os
 from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from accelerated.host.build import launcher_of, library
@@ -35,6 +34,7 @@ class Launching(NamedTuple):
     threads: int | None = None
 
 
+_loaded: dict[tuple[str, str | None], Module] = {}
 _launching: ContextVar[Launching] = ContextVar("launching", default=Launching())  # noqa: B039 (it cannot change)
 
 
@@ -121,7 +121,11 @@ class Module:
     def __init__(self, source: Source, sanitizer: str | None = None) -> None:
         self.source = source
         self.path = library(source, sanitizer)
-        self._library = ctypes.CDLL(str(self.path))
+        try:
+            self._library = ctypes.CDLL(str(self.path))
+        except OSError:  # a build that was damaged is made again
+            self.path.unlink(missing_ok=True)
+            self._library = ctypes.CDLL(str(library(source, sanitizer)))
         self._kernels: dict[str, Kernel] = {}
 
     def get_function(self, name: str) -> Kernel:
@@ -144,7 +148,11 @@ def load(source: Source, sanitizer: str | None = None) -> Module:
     `accelerated.host.sanitized`.
     Raises: as `accelerated.host.build.library`.
     """
-    return _loaded(_Keyed(source.digest, sanitizer or os.environ.get(SANITIZER) or None, source))
+    watched = sanitizer or os.environ.get(SANITIZER) or None
+    key = (source.digest, watched)
+    if key not in _loaded:
+        _loaded[key] = Module(source, watched)
+    return _loaded[key]
 
 
 @contextlib.contextmanager
@@ -161,26 +169,6 @@ def running(order: Order = "ascending", workers: int | None = None, threads: int
 def launching() -> Launching:
     """How kernels run here."""
     return _launching.get()
-
-
-class _Keyed:
-    """A source to be found by its hash."""
-
-    def __init__(self, digest: str, sanitizer: str | None, source: Source) -> None:
-        self.key = (digest, sanitizer)
-        self.sanitizer = sanitizer
-        self.source = source
-
-    def __hash__(self) -> int:
-        return hash(self.key)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Keyed) and self.key == other.key
-
-
-@lru_cache(maxsize=256)
-def _loaded(asked: _Keyed) -> Module:
-    return Module(asked.source, asked.sanitizer)
 
 
 def _three(name: str, sizes: Sizes, most: Sizes) -> Any:

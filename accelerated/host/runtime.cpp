@@ -1,7 +1,8 @@
 // Runs the blocks of a launch on the threads of the processor, and the CUDA threads of a block as fibers that take turns.
 //
 // A fiber runs one CUDA thread after the other until one has to wait; only then is another fiber begun. So a kernel without
-// barriers never switches. This file is compiled without sanitizers: it tells them about fibers and barriers itself.
+// barriers never switches. A thread that waits for another in a loop of its own, without a barrier, never gives up its turn: such
+// a kernel hangs here, as it may on a GPU. This file is compiled without sanitizers: it tells them about fibers and barriers itself.
 #include <algorithm>
 #include <atomic>
 #include <cfenv>
@@ -9,12 +10,12 @@
 #include <cstdlib>
 #include <memory>
 #include <mutex>
-#include <numeric>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "fibers.h"
+#include "order.h"
 #include "runtime.h"
 
 extern "C" struct ProofgradLaunch {
@@ -64,24 +65,6 @@ struct Progress {
     std::vector<uint64_t> order;
     char ended = 0;  // a sync object of ThreadSanitizer
 };
-
-uint64_t scrambled(uint64_t x)  // splitmix64
-{
-    x += 0x9e3779b97f4a7c15u;
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-    return x ^ (x >> 31);
-}
-
-template <class T>
-void arrange(std::vector<T>& turns, uint64_t order, uint64_t salt)
-{
-    std::iota(turns.begin(), turns.end(), T(0));
-    if (order == 1) std::reverse(turns.begin(), turns.end());
-    if (order > 1)
-        for (size_t i = turns.size(); i > 1; --i)
-            std::swap(turns[i - 1], turns[scrambled(order ^ scrambled(salt ^ scrambled(i))) % i]);
-}
 
 std::string named(const uint3& at)
 {
@@ -174,7 +157,6 @@ void Worker::run_block(uint64_t number)
     here.block = {unsigned(number % launch_.grid[0]), unsigned(row % launch_.grid[1]), unsigned(row / launch_.grid[1])};
     if (launch_.order > 1) arrange(turns_, launch_.order, number);
     renew_shared();
-    race_release(&begun_);
     next_ = at_barrier_ = 0;
     std::fill(std::begin(warp_rounds_), std::end(warp_rounds_), 0u);
 
@@ -186,7 +168,8 @@ void Worker::run_block(uint64_t number)
 void Worker::begin_threads()
 {
     while (!failed_ && next_ < size_) {
-        Fiber* fiber = free_fiber();
+        Fiber* const fiber = free_fiber();
+        race_release(&begun_);
         enter(turns_[next_++]);
         running_ = fiber;
         begin(scheduler_, *fiber, &Worker::fiber_main);
@@ -212,7 +195,7 @@ void Worker::fiber_main()
     race_acquire(&self.begun_);
     self.launch_.body(self.launch_.arguments);
     race_release(&self.progress_.ended);
-    self.idle_.push_back(self.running_);
+    if (!SEES_RACES) self.idle_.push_back(self.running_);  // two threads without order may not have one stack
     leave(*self.running_, self.scheduler_);
 }
 
@@ -231,6 +214,7 @@ bool Worker::next_thread()
 
 uint3 Worker::index(unsigned int thread) const
 {
+    if (size_ == launch_.block[0]) return {thread, 0, 0};
     const unsigned int row = thread / launch_.block[0];
     return {thread % launch_.block[0], row % launch_.block[1], row / launch_.block[1]};
 }
@@ -239,6 +223,7 @@ Fiber* Worker::free_fiber()
 {
     if (idle_.empty()) {
         fibers_.push_back(std::make_unique<Fiber>());
+        fibers_.back()->make_stack();
         idle_.push_back(fibers_.back().get());
     }
     Fiber* fiber = idle_.back();

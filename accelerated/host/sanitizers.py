@@ -25,6 +25,7 @@ OPTIONS = {
 FINDING = re.compile(
     r"(?:WARNING: ThreadSanitizer|ERROR: AddressSanitizer|runtime error): ([^\n]*?)(?: \(pid=\d+\))?$", re.MULTILINE
 )
+CHILD = (sys.executable, "-c", "import sys; from accelerated.host import sanitizers; sanitizers.child(sys.argv[1:])")
 NO_RANDOM_ADDRESSES = 0x0040000  # ThreadSanitizer cannot live with every place that Linux may choose
 
 
@@ -56,7 +57,7 @@ def sanitized(
     with tempfile.TemporaryDirectory(prefix="proofgrad-sanitized-") as name:
         call, outcome = Path(name, "call"), Path(name, "outcome")
         call.write_bytes(pickle.dumps((function, arguments, settings)))
-        command = [sys.executable, "-m", "accelerated.host.sanitizers", str(call), str(outcome), str(preloaded or "")]
+        command = [*CHILD, str(call), str(outcome), str(preloaded or "")]
         environment = {**os.environ, **OPTIONS, SANITIZER: sanitizer, "OPENBLAS_NUM_THREADS": "1"}
         environment["PYTHONPATH"] = os.pathsep.join(path or os.getcwd() for path in sys.path)
         done = subprocess.run(
@@ -73,13 +74,12 @@ def sanitized(
     return Report(sanitizer, findings, done.stderr, value)
 
 
-def _main(arguments: Sequence[str]) -> None:
+def child(arguments: Sequence[str]) -> None:
     """Begin again with the sanitizer's library loaded first, then make the call."""
     call, outcome, preloaded = arguments
     if preloaded and os.environ.get("LD_PRELOAD") != preloaded:
         ctypes.CDLL(None).personality(NO_RANDOM_ADDRESSES)
-        again = [sys.executable, "-m", "accelerated.host.sanitizers", *arguments]
-        os.execve(sys.executable, again, {**os.environ, "LD_PRELOAD": preloaded})
+        os.execve(sys.executable, [*CHILD, *arguments], {**os.environ, "LD_PRELOAD": preloaded})
     os.environ.pop("LD_PRELOAD", None)  # compilers that are begun from here are not watched
     function, given, settings = pickle.loads(Path(call).read_bytes())
     result: tuple[bool, Any]
@@ -88,7 +88,3 @@ def _main(arguments: Sequence[str]) -> None:
     except Exception as error:  # whatever it raises is raised again by the caller
         result = (False, error)
     Path(outcome).write_bytes(pickle.dumps(result))
-
-
-if __name__ == "__main__":
-    _main(sys.argv[1:])

@@ -8,11 +8,21 @@ import platform
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent  # holds reference/, accelerated/ and proofs/
-DISTRIBUTIONS = ("numpy", "ml_dtypes", "icontract", "z3-solver", "bitwuzla", "cvc5", "crosshair-tool")
+DISTRIBUTIONS = (
+    "numpy",
+    "ml_dtypes",
+    "icontract",
+    "z3-solver",
+    "bitwuzla",
+    "cvc5",
+    "crosshair-tool",
+    "cuda-bindings",
+    "nvidia-cuda-nvrtc",
+)
 
 
 def source_hash() -> str:
-    """A hash over every file of reference/, accelerated/ and proofs/."""
+    """A hash over every file of what is proven and of the proofs."""
     digest = hashlib.sha256()
     for folder in ("accelerated", "proofs", "reference"):
         for path in sorted((ROOT / folder).rglob("*")):
