@@ -136,7 +136,7 @@ def _asking(function: Callable[P, R], clause: Clause) -> Callable[P, R]:
 def rounded(numbers: Sequence[Any], dtype: Any) -> Any:
     """Numbers of float64 as an array of the working dtype, as the reference rounds them: beyond the largest, infinity."""
     with np.errstate(all="ignore"):
-        return np.array(numbers, np.float64).astype(dtype)
+        return np.stack(numbers).astype(dtype)
 
 
 def _documented(step: Callable[..., Any], ending: str) -> str:

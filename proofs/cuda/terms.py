@@ -21,6 +21,10 @@ class Commuted(IEEE):
     def do_multiply(self, a: Term, b: Term, dtype: DType) -> Term:
         return super().do_multiply(*_ordered(a, b), dtype)
 
+    def cast(self, term: Term, source: DType, target: DType) -> Term:
+        cast = super().cast(term, source, target)
+        return z3.simplify(cast) if z3.is_fp_value(term) else cast  # as NumPy does it before it comes here
+
     def decide(self, condition: z3.BoolRef) -> bool:
         """As a path does it, but asking only the facts that have to do with the condition: arrays have many that do not."""
         path, simple = current(), z3.simplify(condition)
