@@ -13,11 +13,22 @@ from typing import Any
 
 from accelerated import sources
 from accelerated.launch import array_module, flat
-from accelerated.steps import Member, Optimizer, Replaced, Settings, Work, rounded, same_preconditions, steps_of
+from accelerated.steps import (
+    Member,
+    Optimizer,
+    Replaced,
+    Settings,
+    Work,
+    rounded,
+    same_preconditions,
+    steps_of,
+    working_copy,
+)
 from reference import adam as reference
 from reference import adam_classes
-from reference.adam import AdamState, Rates, Stepped, algorithm_1, epsilon_hat, next_step
+from reference.adam import AdamState, Rates, algorithm_1, epsilon_hat, next_step
 from reference.hyperparameters import has_master, working_dtype
+from reference.optimizer import Stepped
 from reference.validation import as_float64
 
 __all__ = [
@@ -56,7 +67,7 @@ def _work(form: Form, member: Member, settings: Settings, in_place: bool) -> Wor
     """The row of a parameter, in the order of AdamArrays."""
     param, grad, state = member
     step = next_step(state.step)
-    theta = Replaced(param if state.master is None else state.master, in_place)
+    theta = Replaced(working_copy(member), in_place)
     exp_avg, exp_avg_sq = Replaced(state.exp_avg, in_place), Replaced(state.exp_avg_sq, in_place)
     largest = None if state.max_exp_avg_sq is None else Replaced(state.max_exp_avg_sq, in_place)
     image = None if state.master is None else Replaced(param, in_place, is_read=False)

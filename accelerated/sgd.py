@@ -11,9 +11,9 @@ from typing import Any
 
 from accelerated import sources
 from accelerated.launch import flat
-from accelerated.steps import Member, Optimizer, Replaced, Settings, Work, rounded, steps_of
+from accelerated.steps import Member, Optimizer, Replaced, Settings, Work, rounded, steps_of, working_copy
 from reference import sgd as reference
-from reference.optimizer import Stepped, working_copy
+from reference.optimizer import Stepped
 from reference.sgd import SGDState, sgd_state
 from reference.validation import as_float64
 
@@ -23,11 +23,11 @@ __all__ = ["SGD", "SGDState", "sgd_state", "sgd_step", "sgd_step_", "sgd_steps",
 def _work(member: Member, settings: Settings, in_place: bool) -> Work:
     """The row of a parameter, in the order of SGDArrays."""
     param, grad, state = member
-    theta = Replaced(working_copy(param, state.master), in_place)
+    theta = Replaced(working_copy(member), in_place)
     image = None if state.master is None else Replaced(param, in_place, is_read=False)
     buffer, kept = None, state.momentum_buffer
     if as_float64(settings["momentum"]) != 0:
-        buffer = Replaced(kept, in_place) if kept is not None else _first_buffer(param, state)
+        buffer = Replaced(kept, in_place) if kept is not None else _first_buffer(member)
     row = [
         theta.read,
         flat(grad),
@@ -46,9 +46,9 @@ def _work(member: Member, settings: Settings, in_place: bool) -> Work:
     return Work(row, (), result)
 
 
-def _first_buffer(param: Any, state: SGDState) -> Replaced:
+def _first_buffer(member: Member) -> Replaced:
     """A buffer that is made, not read: the first one is the gradient."""
-    return Replaced(working_copy(param, state.master), False, is_read=False)
+    return Replaced(working_copy(member), False, is_read=False)
 
 
 def _numbers(settings: Settings, dtype: Any) -> Sequence[Any]:

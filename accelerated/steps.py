@@ -33,6 +33,11 @@ class Member(NamedTuple):
     state: Any
 
 
+def working_copy(member: Member) -> Array:
+    """What a step computes with: the master copy where there is one."""
+    return member.param if member.state.master is None else member.state.master
+
+
 class Replaced:
     """An array that a step replaces: what the kernel reads, what it writes, and what becomes of that.
 
@@ -153,10 +158,10 @@ def _asking(function: Callable[P, R], clause: Clause) -> Callable[P, R]:
     return require(clause.condition, clause.error)(function)
 
 
-def rounded(numbers: Sequence[Any], dtype: Any) -> list[Any]:
-    """Numbers of float64 in the working dtype, as the reference rounds them: beyond the largest, infinity."""
+def rounded(numbers: Sequence[Any], dtype: Any) -> Any:
+    """Numbers of float64 as an array of the working dtype, as the reference rounds them: beyond the largest, infinity."""
     with np.errstate(all="ignore"):
-        return [number.astype(dtype) for number in numbers]
+        return np.stack(numbers).astype(dtype)
 
 
 def _documented(step: Callable[..., Any], ending: str) -> str:
@@ -198,7 +203,7 @@ def _stepped(
         rows, shares = [works[k].row for k in chosen], [works[k].share for k in chosen]
         dtype = rows[0][0].dtype  # type: ignore[union-attr]  # of the working copy
         kernel = "_".join(dict.fromkeys([optimizer.prefix, str(param.dtype), str(grad.dtype)]))
-        share = np.array([rounded(each, dtype) for each in shares]).reshape(-1) if shares[0] else None
+        share = rounded(shares, dtype).reshape(-1) if shares[0] else None
         numbers = [*optimizer.numbers(settings, dtype), *fused.numbers]
         launch.run_on_many(optimizer.source(), kernel, rows, numbers, share)
     results = [work.result() for work in works]

@@ -49,26 +49,19 @@ uint64_t exchange(const Exchange& exchange);
 void* shared_memory(const void* key, size_t size);  // `key` null: the launch's dynamic shared memory
 bool next_thread();                                 // whether the caller is to run the kernel once more
 unsigned int lane();
-[[noreturn]] void fail(const char* what, Place place);
-
-template <class T>
-T& shared_variable(const void* key)
-{
-    return *static_cast<T*>(shared_memory(key, sizeof(T)));
-}
 
 // A __shared__ variable: every place in a source, and every instance of a template, has its own closure type and so its own.
 template <class T, class Closure>
 T& shared(Closure)
 {
     static const char key = 0;
-    return shared_variable<T>(&key);
+    return *static_cast<T*>(shared_memory(&key, sizeof(T)));
 }
 
+// The first bytes of x as another type; what is missing is 0.
 template <class To, class From>
 inline To bits_of(From x)
 {
-    static_assert(sizeof(From) <= sizeof(To) || sizeof(To) <= sizeof(From), "");
     To to = {};
     memcpy(&to, &x, sizeof(To) < sizeof(From) ? sizeof(To) : sizeof(From));
     return to;
@@ -113,15 +106,15 @@ constexpr int warpSize = 32;
 #define __launch_bounds__(...)
 #define __constant__ static const
 
-// The vector types, with CUDA's alignment: 16 bytes at most.
+// The vector types, with CUDA's alignment: 16 bytes at most. uint3 stands above.
 #define PROOFGRAD_VECTORS(T, NAME) \
     struct alignas(2 * sizeof(T)) NAME##2 { T x, y; }; \
-    struct NAME##3 { T x, y, z; }; \
     struct alignas(4 * sizeof(T) < 16 ? 4 * sizeof(T) : 16) NAME##4 { T x, y, z, w; }; \
     inline NAME##2 make_##NAME##2(T x, T y) { return {x, y}; } \
-    inline NAME##3 make_##NAME##3(T x, T y, T z) { return {x, y, z}; } \
     inline NAME##4 make_##NAME##4(T x, T y, T z, T w) { return {x, y, z, w}; }
-#define uint3 uint3_of_vectors  // the real one stands above
+#define PROOFGRAD_VECTORS_OF_3(T, NAME) \
+    struct NAME##3 { T x, y, z; }; \
+    inline NAME##3 make_##NAME##3(T x, T y, T z) { return {x, y, z}; }
 PROOFGRAD_VECTORS(char, char)
 PROOFGRAD_VECTORS(unsigned char, uchar)
 PROOFGRAD_VECTORS(short, short)
@@ -132,8 +125,13 @@ PROOFGRAD_VECTORS(long long, longlong)
 PROOFGRAD_VECTORS(unsigned long long, ulonglong)
 PROOFGRAD_VECTORS(float, float)
 PROOFGRAD_VECTORS(double, double)
-#undef uint3
+PROOFGRAD_VECTORS_OF_3(int, int)
+PROOFGRAD_VECTORS_OF_3(long long, longlong)
+PROOFGRAD_VECTORS_OF_3(float, float)
+PROOFGRAD_VECTORS_OF_3(double, double)
+inline uint3 make_uint3(unsigned int x, unsigned int y, unsigned int z) { return {x, y, z}; }
 #undef PROOFGRAD_VECTORS
+#undef PROOFGRAD_VECTORS_OF_3
 
 // Barriers, shuffles and votes. The default arguments are the place of the call.
 #define PROOFGRAD_PLACE const char* file = __builtin_FILE(), int line = __builtin_LINE()

@@ -121,7 +121,8 @@ class OnDevice:
             address = launch.address_of(array)
             if address and address not in regions:
                 regions[address] = _region(memory, array, f"array {k} of the row", address in written)
-        arguments = [*_shares(memory, rounded(work.share, dtype)), *(scalar(theory, number) for number in numbers)]
+        shares = [place(memory, "shares", rounded(work.share, dtype))] if work.share else []
+        arguments = [*shares, *(scalar(theory, number) for number in numbers)]
         self._launch(memory, member, work.row, arguments)
         return result, regions, theory
 
@@ -177,20 +178,6 @@ def _region(memory: Memory, array: Any, name: str, is_written: bool) -> Region:
         return values(positions[index]) if index in positions else None
 
     return memory.array(name, array.size, array.dtype, first, writable=is_written, address=address)
-
-
-def _shares(memory: Memory, numbers: Sequence[Any]) -> list[Region]:
-    """The numbers that a parameter has for itself, as an array."""
-    if not numbers:
-        return []
-    if not any(isinstance(number, SymbolicArray) for number in numbers):
-        return [place(memory, "shares", np.array(numbers))]
-    dtype = numbers[0].dtype
-    terms = np.empty(len(numbers), dtype=object)
-    for k, number in enumerate(numbers):
-        is_term = isinstance(number, SymbolicArray)
-        terms[k] = number.elements.reshape(()).item() if is_term else memory.theory.constant(number, dtype)
-    return [place(memory, "shares", SymbolicArray(terms, dtype, memory.theory))]
 
 
 def _arrays(value: Any) -> Iterator[Any]:

@@ -12,13 +12,13 @@ import numpy as np
 import z3
 
 from proofs.cuda.faults import Fault
-from proofs.cuda.terms import Commuted, without_identities
+from proofs.cuda.terms import Commuted, related, without_identities
 from proofs.cuda.values import tied
 from proofs.prover.claims import Exhaustion, Replay
 from proofs.prover.obligations import judge
 from proofs.prover.symbolic_run import Run
 from proofs.symbolic.inputs import Array, Record, show
-from proofs.symbolic.paths import Path
+from proofs.symbolic.paths import Duty, Path
 
 APART = "proven apart"
 Step = Callable[..., Any]
@@ -33,14 +33,17 @@ class KernelRun(Run):
         for path in super().paths():
             known = {fact.get_id() for fact in path.facts} | set(path.memory.get(APART, ()))
             duties = [dataclasses.replace(duty, goal=without_identities(duty.goal, known)) for duty in path.duties]
-            ties = tied(path, [duty.goal for duty in duties])
-            path.duties[:] = [
-                dataclasses.replace(duty, hypotheses=(*duty.hypotheses, *ties)) if duty.name in self.clauses else duty
-                for duty in duties
-            ]
-            for fact in ties:
+            duties += [Duty("routine", goal, tuple(path.facts[:count])) for count, goal in path.routine]
+            for fact in tied(path, [duty.goal for duty in duties]):
                 path.assume(fact)
+            path.routine.clear()
+            path.duties[:] = [dataclasses.replace(duty, hypotheses=self._needed(path, duty)) for duty in duties]
             yield path
+
+    def _needed(self, path: Path, duty: Duty) -> tuple[z3.BoolRef, ...]:
+        """The facts that have to do with a goal, by its variables and theirs: arrays have many that do not."""
+        facts = path.facts if duty.name in self.clauses else duty.hypotheses
+        return tuple(related(duty.goal, facts))
 
 
 def prove_apart(path: Path, name: str, goal: z3.BoolRef, forgetting: Sequence[z3.ExprRef]) -> None:
@@ -98,7 +101,13 @@ def _elements(dtype: Any, size: int, generator: random.Random) -> Any:
 def on_device(run: Run, clause: str, step: Step, script: Any = None) -> KernelRun:
     """The run of a function of the reference, with a step on a device in its place."""
     fields = {field.name: getattr(run, field.name) for field in dataclasses.fields(run)}
-    changed = {"theory": Commuted(), "clauses": (clause,), "replaced": {run.function: step}, "script": script}
+    changed = {
+        "theory": Commuted(),
+        "clauses": (clause,),
+        "replaced": {run.function: step},
+        "script": script,
+        "examples": [run.random(random.Random(0))],
+    }
     return KernelRun(**{**fields, **changed})
 
 

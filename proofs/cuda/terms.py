@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 
 import z3
 
 from proofs.symbolic.ieee import IEEE
+from proofs.symbolic.paths import QUICK_CHECK, current
+from proofs.symbolic.terms import variables
 from proofs.symbolic.theory import DType, Term, conjunction
 
 
@@ -19,9 +21,40 @@ class Commuted(IEEE):
     def do_multiply(self, a: Term, b: Term, dtype: DType) -> Term:
         return super().do_multiply(*_ordered(a, b), dtype)
 
+    def cast(self, term: Term, source: DType, target: DType) -> Term:
+        cast = super().cast(term, source, target)
+        return z3.simplify(cast) if z3.is_fp_value(term) else cast  # as NumPy does it before it comes here
+
+    def decide(self, condition: z3.BoolRef) -> bool:
+        """As a path does it, but asking only the facts that have to do with the condition: arrays have many that do not."""
+        path, simple = current(), z3.simplify(condition)
+        if z3.is_true(simple) or z3.is_false(simple):
+            return z3.is_true(simple)
+        facts = related(simple, path.facts)
+        for answer, goal in ((True, simple), (False, z3.Not(simple))):
+            solver = z3.SimpleSolver()
+            solver.set("rlimit", QUICK_CHECK)
+            if solver.check(*facts, z3.Not(goal)) == z3.unsat:
+                path.require(goal)
+                return answer
+        return path.take(simple)
+
 
 def _ordered(a: Term, b: Term) -> tuple[Term, Term]:
     return (a, b) if (a.hash(), a.get_id()) <= (b.hash(), b.get_id()) else (b, a)
+
+
+def related(goal: z3.BoolRef, facts: Sequence[z3.BoolRef]) -> list[z3.BoolRef]:
+    """The facts that share variables with a goal, or with facts that do."""
+    found: set[int] = set()
+    seen = variables(goal)
+    pending = {position: variables(fact) for position, fact in enumerate(facts)}
+    while True:
+        more = [position for position, names in pending.items() if names & seen]
+        if not more:
+            return [facts[position] for position in sorted(found)]
+        found.update(more)
+        seen = seen.union(*(pending.pop(position) for position in more))
 
 
 def without_identities(goal: z3.BoolRef, known: Container[int] = ()) -> z3.BoolRef:

@@ -106,6 +106,10 @@ class Path:
             return True
         if self.shown_by_now(z3.Not(condition)):
             return False
+        return self.take(condition)
+
+    def take(self, condition: z3.BoolRef) -> bool:
+        """The answer of this run to a condition that can go either way."""
         answer = self.answers[len(self.taken)] if len(self.taken) < len(self.answers) else True
         self.taken.append(answer)
         self.assume(condition if answer else z3.Not(condition))
