@@ -19,16 +19,17 @@ from proofs.cuda.arrays import contents, place, scalar
 from proofs.cuda.device import DeviceArray, kernels_of
 from proofs.cuda.machine import launch as interpret
 from proofs.cuda.memory import Memory
-from proofs.cuda.runs import KernelRun, hunt, on_device
+from proofs.cuda.runs import KernelRun, hunt, on_device, prove_apart
 from proofs.cuda.steps import TRIES, Bug
 from proofs.cuda.values import Concrete
 from proofs.prover.claims import CLAIMS, Claim, Obligation, Twin
 from proofs.prover.describe import location_of, statement_of
 from proofs.prover.obligations import obligations
 from proofs.prover.symbolic_run import Run
-from proofs.symbolic.array import SymbolicArray
+from proofs.symbolic.array import SymbolicArray, truth
 from proofs.symbolic.ieee import IEEE
 from proofs.symbolic.inputs import Array
+from proofs.symbolic.paths import Path
 from proofs.symbolic.theory import Theory
 from reference.clipping import shrink
 from reference.contracts import bare, ensure, require
@@ -67,7 +68,7 @@ class OnElements:
     flags: tuple[str, ...] = cuda.FLAGS
     shift: int = 0
 
-    def __call__(self, grad: Any, *numbers: Any, decision: Sequence[Any] = ()) -> Any:
+    def written(self, grad: Any, *numbers: Any, decision: Sequence[Any] = ()) -> Any:
         """The array that the kernel writes; ``decision``, if there is one, is where the kernel reads it."""
         memory = Memory(theory_of(grad))
         read = place(memory, "grad", grad, shift=self.shift)
@@ -97,7 +98,7 @@ class Shrink(OnElements):
 
     def __call__(self, grad: Any, unit: Any, factor: Any, limit_unit: Any) -> Any:
         scaled = decided(unit=unit, factor=factor, limit_unit=limit_unit, kept=np.float64(0))
-        return super().__call__(grad, decision=scaled)
+        return self.written(grad, decision=scaled)
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ class Cut(OnElements):
     source: Source = dataclasses.field(default_factory=lambda: sources.read("clipping"))
 
     def __call__(self, grad: Any, limit: Any) -> Any:
-        return super().__call__(grad, limit.astype(DOUBLE))
+        return self.written(grad, limit.astype(DOUBLE))
 
 
 @require(
@@ -131,22 +132,29 @@ def shrink_kernel(grad: Any, unit: Any, factor: Any, limit_unit: Any) -> Any:
     """What the kernels ``shrink_*`` make of a gradient.
 
     Claims
-        CUDA-5  prove  IEEE(float16, float32, float64)  n = 1, a pack and one more, 2 misaligned  the bits of `reference.clipping.shrink`
+        CUDA-5  prove  IEEE(float16, float32, float64)  n = 1, a pack + 1, 2 misaligned
+                the bits of `reference.clipping.shrink`
     """
     return Shrink()(grad, unit, factor, limit_unit)
+
+
+def _cut(grad: Any, limit: Any) -> Any:
+    """`clip_elements`, without its way out where there is nothing to clip."""
+    return np.where(np.abs(grad) <= limit, grad, np.copysign(limit, grad))
 
 
 @require(lambda grad: np.all(np.isfinite(grad)), lambda grad: ValueError(f"grad must be finite, got {grad}"))
 @require(lambda limit: limit >= 0, lambda limit: ValueError(f"limit must not be negative, got {limit}"))
 @ensure(
     "CUDA-6",
-    lambda result, grad, limit: same_bits(result, np.where(np.abs(grad) <= limit, grad, np.copysign(limit, grad))),
+    lambda result, grad, limit: same_bits(result, _cut(grad, limit)),
 )
 def cut_kernel(grad: Any, limit: Any) -> Any:
     """What the kernels ``cut_*`` make of a gradient.
 
     Claims
-        CUDA-6  prove  IEEE(float16, float32, float64)  n = 1, a pack and one more, 2 misaligned  the bits of `reference.clipping.clip_elements`
+        CUDA-6  prove  IEEE(float16, float32, float64)  n = 1, a pack + 1, 2 misaligned
+                the bits of `reference.clipping.clip_elements`
     """
     return Cut()(grad, limit)
 
@@ -162,6 +170,7 @@ class KernelClaim:
     function: Callable[..., Any]
     inputs: Callable[[Any, int], Run]
     at: Callable[..., OnElements]
+    wanted: Callable[..., Any]
     name: str
 
     def runs(self, dtype: Any, bug: Bug | None = None) -> Iterator[tuple[str, KernelRun]]:
@@ -170,9 +179,17 @@ class KernelClaim:
         source, flags = (shipped, cuda.FLAGS) if bug is None else (bug.planted(shipped), bug.flags)
         pack = PACK // np.dtype(dtype).itemsize
         for size in (1, pack + 1):
-            yield f"n = {size}: ", on_device(self.inputs(dtype, size), self.clause, self.at(source=source, flags=flags))
+            at = self.at(source=source, flags=flags)
+            yield f"n = {size}: ", on_device(self.inputs(dtype, size), self.clause, at, self._one_by_one)
         moved = self.at(source=source, flags=flags, shift=1)
-        yield "n = 2, misaligned: ", on_device(self.inputs(dtype, 2), self.clause, moved)
+        yield "n = 2, misaligned: ", on_device(self.inputs(dtype, 2), self.clause, moved, self._one_by_one)
+
+    def _one_by_one(self, path: Path, arguments: dict[str, Any], result: Any) -> None:
+        """Every element by itself: all are the same question."""
+        wanted, elements = self.wanted(**arguments), arguments["grad"].elements
+        for k in range(result.size):
+            same = truth(same_bits(result[k : k + 1], wanted[k : k + 1]))
+            prove_apart(path, f"element {k}", same, without=[*elements[:k], *elements[k + 1 :]])
 
     def claim(self, dtype: Any, bugs: Sequence[Bug], rests_on: Sequence[str] = ()) -> Claim:
         """Register it for a dtype."""
@@ -205,10 +222,13 @@ class KernelClaim:
 
 
 def _numbers(generator: random.Random, dtype: Any, size: int) -> Any:
-    """Finite numbers, of any bits or moderate."""
+    """Finite numbers: of any bits, moderate, or about the least normal one."""
     bits = np.frombuffer(generator.randbytes(size * np.dtype(dtype).itemsize), dtype).copy()
     moderate = np.array([generator.uniform(-2, 2) for _ in range(size)]).astype(dtype)
-    return np.where(np.isfinite(bits) & (generator.random() < 0.5), bits, moderate)
+    kind = generator.choice(("bits", "moderate", "small"))
+    if kind == "small":
+        return moderate * np.finfo(dtype).smallest_normal
+    return np.where(np.isfinite(bits) & (kind == "bits"), bits, moderate)
 
 
 def _shrink_run(dtype: Any, size: int) -> Run:
@@ -231,8 +251,8 @@ def _cut_run(dtype: Any, size: int) -> Run:
     return Run(cut_kernel, {"grad": Array(dtype, (size,)), "limit": Array(dtype)}, IEEE(), draw=draw)
 
 
-SHRINK = KernelClaim("CUDA-5", shrink_kernel, _shrink_run, Shrink, "shrink")
-CUT = KernelClaim("CUDA-6", cut_kernel, _cut_run, Cut, "cut")
+SHRINK = KernelClaim("CUDA-5", shrink_kernel, _shrink_run, Shrink, bare(shrink), "shrink")
+CUT = KernelClaim("CUDA-6", cut_kernel, _cut_run, Cut, _cut, "cut")
 IN_SHRINK = (
     Bug(
         "to nearest",

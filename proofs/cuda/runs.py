@@ -31,25 +31,43 @@ class KernelRun(Run):
 
     def paths(self) -> Iterator[Path]:
         for path in super().paths():
-            known = {fact.get_id() for fact in path.facts} | set(path.memory.get(APART, ()))
-            duties = [dataclasses.replace(duty, goal=without_identities(duty.goal, known)) for duty in path.duties]
+            duties = [
+                dataclasses.replace(duty, goal=without_identities(duty.goal, self._known(path, duty)))
+                for duty in path.duties
+            ]
             duties += [Duty("routine", goal, tuple(path.facts[:count])) for count, goal in path.routine]
-            for fact in tied(path, [duty.goal for duty in duties]):
+            for fact in tied(path, [*(duty.goal for duty in duties), *path.facts]):
                 path.assume(fact)
             path.routine.clear()
             path.duties[:] = [dataclasses.replace(duty, hypotheses=self._needed(path, duty)) for duty in duties]
             yield path
 
+    def _known(self, path: Path, duty: Duty) -> set[int]:
+        """The ids of what need not be proven once more: of a clause, what was proven apart; never the duty's own goal."""
+        known = {fact.get_id() for fact in duty.hypotheses}
+        return known | set(path.memory.get(APART, ())) if duty.name in self.clauses else known
+
     def _needed(self, path: Path, duty: Duty) -> tuple[z3.BoolRef, ...]:
         """The facts that have to do with a goal, by its variables and theirs: arrays have many that do not."""
-        facts = path.facts if duty.name in self.clauses else duty.hypotheses
-        return tuple(related(duty.goal, facts))
+        if duty.name in self.clauses:
+            return tuple(related(duty.goal, path.facts))
+        found = related(duty.goal, duty.hypotheses)
+        return (*found, *tied(path, [duty.goal, *found]))
 
 
-def prove_apart(path: Path, name: str, goal: z3.BoolRef, forgetting: Sequence[z3.ExprRef]) -> None:
-    """Prove a part of the clause by itself, whatever these terms are: it is left out of the clause, and no fact is added."""
+def prove_apart(
+    path: Path,
+    name: str,
+    goal: z3.BoolRef,
+    forgetting: Sequence[z3.ExprRef] = (),
+    without: Sequence[z3.ExprRef] = (),
+) -> None:
+    """Prove a part of the clause by itself: it is left out of the clause, and no fact is added.
+
+    What holds whatever the terms of ``forgetting`` are holds for them; facts with a term of ``without`` are not used.
+    """
     pairs = [(term, z3.Const(f"{name}!{i}", term.sort())) for i, term in enumerate(forgetting)]
-    path.owe(name, z3.substitute(goal, *pairs))
+    path.duties.append(Duty(name, z3.substitute(goal, *pairs), tuple(path.facts_without(*without))))
     path.memory.setdefault(APART, {})[goal.get_id()] = goal
 
 

@@ -111,12 +111,12 @@ def bits_of_float(theory: Theory, number: Float) -> int | z3.BitVecRef:
     return found
 
 
-def tied(path: Path, goals: Iterable[z3.BoolRef]) -> list[z3.BoolRef]:
-    """What the bits that are left in goals and facts are bits of."""
+def tied(path: Path, among: Iterable[z3.ExprRef]) -> list[z3.BoolRef]:
+    """What the bits that are left in these terms are bits of."""
     known = [value for key, value in path.memory.items() if key[0] == "bits in a kernel"]
     untied = {bits.get_id(): (bits, number) for bits, number in known}
     facts: list[z3.BoolRef] = []
-    pending: list[z3.ExprRef] = [*goals, *path.facts]
+    pending = list(among)
     while pending:
         for identity in variables(pending.pop()):
             if identity in untied:
