@@ -50,6 +50,18 @@ __device__ __forceinline__ void narrow(float x, float16& to)
 #endif
 }
 
+// From float64, rounded once as well.
+__device__ __forceinline__ void narrow(double x, float& to) { to = (float)x; }
+
+__device__ __forceinline__ void narrow(double x, float16& to)
+{
+#ifdef PROOFGRAD_HOST
+    to.bits = double_as_half(x);
+#else
+    asm("cvt.rn.f16.f64 %0, %1;" : "=h"(to.bits) : "d"(x));
+#endif
+}
+
 // The square root, correctly rounded.
 __device__ __forceinline__ float root(float x) { return sqrtf(x); }
 __device__ __forceinline__ double root(double x) { return sqrt(x); }

@@ -15,17 +15,6 @@ struct Decision {
     double limit_unit;  // the power of two at most the bound
 };
 
-__device__ __forceinline__ void narrow(double x, float& to) { to = (float)x; }
-
-__device__ __forceinline__ void narrow(double x, float16& to)
-{
-#ifdef PROOFGRAD_HOST
-    to.bits = double_as_half(x);
-#else
-    asm("cvt.rn.f16.f64 %0, %1;" : "=h"(to.bits) : "d"(x));
-#endif
-}
-
 // The neighbour of x toward zero, for x that is not zero: the bits of floats are in the order of their magnitudes.
 __device__ __forceinline__ double smaller(double x) { return __longlong_as_double(__double_as_longlong(x) - 1); }
 __device__ __forceinline__ float smaller(float x) { return __uint_as_float(__float_as_uint(x) - 1u); }

@@ -155,6 +155,22 @@ def test_kernels_may_run_at_once() -> None:
 # Arithmetic.
 
 
+def test_float64_is_rounded_once_to_float16() -> None:
+    halves = np.arange(0x7C01, dtype=np.uint16).view(np.float16).astype(np.float64)  # infinity too
+    halves[-1] = 65536.0  # where the next one would be
+    ties = (halves[:-1] + halves[1:]) / 2
+    near = [np.nextafter(ties, way) for way in (0.0, np.inf)]  # a float32 would not tell these from the ties
+    drawn = np.frombuffer(np.random.default_rng(0).bytes(80_000), np.float64)
+    some = np.concatenate([halves, ties, *near, drawn, [0.0, np.inf, np.nan, 5e-324, 1e-50, 65519.99999999999, 1e300]])
+    x = np.concatenate([some, -some])
+    half = np.zeros(x.size, np.float16)
+    call(abilities(), "rounded_once", (1,), (32,), [x, half, x.size])
+    with np.errstate(all="ignore"):
+        wanted = x.astype(np.float16)
+    assert np.array_equal(np.isnan(half), np.isnan(wanted))
+    assert np.array_equal(half.view(np.uint16)[~np.isnan(x)], wanted.view(np.uint16)[~np.isnan(x)])
+
+
 def test_formats_round_as_numpy_does() -> None:
     every = np.arange(2**16, dtype=np.uint16)
     ties = [every.view(np.float16).astype(np.float32), every.view(ml_dtypes.bfloat16).astype(np.float32)]

@@ -136,3 +136,9 @@ extern "C" __global__ void arguments(
 {
     y[0] = a, y[1] = b, y[2] = (long long)(c * 4), y[3] = (long long)(d * 8), y[4] = bytes[1], y[5] = maybe == nullptr;
 }
+
+// float64 rounded once to float16.
+extern "C" __global__ void rounded_once(const double* x, float16* half, long long n)
+{
+    for (long long i = threadIdx.x; i < n; i += blockDim.x) narrow(x[i], half[i]);
+}
