@@ -20,7 +20,6 @@ from strategies import DTYPES, array, finite_floats
 
 from reference.adam import (
     AdamState,
-    Stepped,
     adam_state,
     adam_step,
     adamw_step,
@@ -32,6 +31,7 @@ from reference.adam import (
 )
 from reference.contracts import ContractViolation, level, postconditions
 from reference.elementwise import BLOCK
+from reference.optimizer.steps import Stepped
 
 BFLOAT16 = ml_dtypes.bfloat16
 STEPS: dict[str, Callable[..., Stepped]] = {"adam": adam_step, "adamw": adamw_step, "epsilon hat": epsilon_hat_step}

@@ -11,10 +11,11 @@ from proofs.prover.describe import prove, sampled_twin
 from proofs.prover.symbolic_run import Run
 from proofs.symbolic.ieee import IEEE
 from proofs.symbolic.inputs import Array, Input
-from reference.adam import AdamState, Moments, Stepped, adam_step, adamw_step
+from reference.adam import AdamState, Moments, adam_step, adamw_step
 from reference.contracts import bare, ensure
 from reference.exactness import same_bits
 from reference.hyperparameters import has_master, working_dtype
+from reference.optimizer.steps import Stepped
 
 NUMBER = Array(np.float64)
 STEP = 3  # so many were made before
