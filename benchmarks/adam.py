@@ -45,16 +45,26 @@ def with_block(size: int, call: Callable[[], Any]) -> Callable[[], Any]:
 
 
 def torch_steps(param: Any, grad: Any) -> dict[str, Callable[[], Any]]:
-    """torch's own versions, if there is torch."""
+    """torch's own versions on one thread and on as many as it takes by itself, if there is torch."""
     if importlib.util.find_spec("torch") is None:
         return {}
     import torch
 
+    def on(threads: int, step: Callable[[], Any]) -> Callable[[], Any]:
+        def run() -> None:
+            torch.set_num_threads(threads)
+            step()
+
+        return run
+
     steps = {}
     for name, options in (("for-loop", {"foreach": False}), ("foreach", {"foreach": True}), ("fused", {"fused": True})):
-        tensor = torch.nn.Parameter(torch.tensor(param))
-        tensor.grad = torch.tensor(grad)
-        steps[f"torch, {name}"] = torch.optim.AdamW([tensor], **options).step
+        for threads in sorted({1, torch.get_num_threads()}):
+            tensor = torch.nn.Parameter(torch.tensor(param))
+            tensor.grad = torch.tensor(grad)
+            steps[f"torch, {name}, {threads} thread{'s' * (threads > 1)}"] = on(
+                threads, torch.optim.AdamW([tensor], **options).step
+            )
     return steps
 
 
@@ -72,12 +82,12 @@ def main() -> None:
     found = best_of(calls)
     print(f"AdamW, {SIZE} float32 parameters, best of {ROUNDS}, ms")
     for name, milliseconds in found.items():
-        print(f"  {name:<20} {milliseconds:8.2f}  {milliseconds / found['adamw_step']:5.2f}")
+        print(f"  {name:<28} {milliseconds:8.2f}  {milliseconds / found['adamw_step']:5.2f}")
 
     small = param[:1000]
     few, few_state = grad[:1000], adam_state(small)
     print("1000 parameters, best of 200, ms")
-    print(f"  adamw_step           {best_of({'': lambda: adamw_step(small, few, few_state)}, 200)['']:8.3f}")
+    print(f"  {'adamw_step':<28} {best_of({'': lambda: adamw_step(small, few, few_state)}, 200)['']:8.3f}")
 
 
 if __name__ == "__main__":
