@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ROW ?= clipping
-MUTATED := reductions clipping sgd adam rmsprop lion schedules
+MUTATED := reductions clipping optimizer sgd adam rmsprop lion schedules
 
 .PHONY: help setup prove planted test interop lint mutate fresh recheck bench clean
 

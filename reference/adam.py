@@ -29,16 +29,12 @@ from reference.contracts import ensure, require
 from reference.elementary import pow  # noqa: A004
 from reference.elementwise import in_blocks
 from reference.hyperparameters import average, count_error, flag, is_count, working_dtype
+from reference.optimizer.clauses import asks, is_begun, is_state_of, parameter, state_error
 from reference.optimizer.steps import (
     Stepped,
-    asks,
     coupled_decay,
     decoupled_decay,
-    is_begun,
-    is_state_of,
     master_copy,
-    parameter,
-    state_error,
     uphill,
     working_copy,
 )

@@ -13,8 +13,7 @@ import numpy.typing as npt
 
 from reference.elementary import pow  # noqa: A004
 from reference.exactness import exact
-from reference.optimizer.accuracy import exact_where, is_near, largest_of, least_of, unit_of
-from reference.optimizer.steps import is_step
+from reference.optimizer.clauses import exact_where, is_near, is_step, largest_of, least_of, unit_of
 from reference.validation import as_float64
 
 Array = npt.NDArray[Any]

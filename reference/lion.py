@@ -17,18 +17,9 @@ import numpy.typing as npt
 from reference.adam import Betas, first_moment
 from reference.contracts import ensure
 from reference.hyperparameters import working_dtype
-from reference.optimizer import Optimizer, Stepped, master_copy
-from reference.optimizer.steps import (
-    asks,
-    decoupled_decay,
-    is_begun,
-    is_step,
-    parameter,
-    state_of,
-    stepped,
-    uphill,
-    working_copy,
-)
+from reference.optimizer import Optimizer
+from reference.optimizer.clauses import asks, is_begun, is_step, parameter, state_of
+from reference.optimizer.steps import Stepped, decoupled_decay, master_copy, stepped, uphill, working_copy
 from reference.validation import as_float64
 
 Array = npt.NDArray[Any]

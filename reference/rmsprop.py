@@ -18,19 +18,19 @@ import numpy.typing as npt
 from reference.adam import first_moment, second_moment
 from reference.contracts import ensure
 from reference.hyperparameters import working_dtype
-from reference.optimizer import Optimizer, Stepped, master_copy
-from reference.optimizer.accuracy import exact_where, largest_of, least_of, unit_of
-from reference.optimizer.steps import (
+from reference.optimizer import Optimizer
+from reference.optimizer.clauses import (
     asks,
-    coupled_decay,
+    exact_where,
     is_begun,
     is_step,
+    largest_of,
+    least_of,
     parameter,
     state_of,
-    stepped,
-    uphill,
-    working_copy,
+    unit_of,
 )
+from reference.optimizer.steps import Stepped, coupled_decay, master_copy, stepped, uphill, working_copy
 from reference.sgd import plus
 from reference.validation import as_float64
 

@@ -16,19 +16,20 @@ import numpy as np
 import numpy.typing as npt
 
 from reference.contracts import ensure, require
-from reference.optimizer import Optimizer, Stepped, master_copy
-from reference.optimizer.accuracy import exact_where, is_near, largest_of, least_of, unit_of
-from reference.optimizer.steps import (
+from reference.optimizer import Optimizer
+from reference.optimizer.clauses import (
     asks,
-    coupled_decay,
+    exact_where,
     is_begun,
+    is_near,
     is_step,
+    largest_of,
+    least_of,
     parameter,
     state_of,
-    stepped,
-    uphill,
-    working_copy,
+    unit_of,
 )
+from reference.optimizer.steps import Stepped, coupled_decay, master_copy, stepped, uphill, working_copy
 from reference.validation import as_float64
 
 Array = npt.NDArray[Any]

@@ -19,7 +19,7 @@ from proofs.optimizer.lists import arrays_of
 from reference.adam_classes import Adam, AdamW
 from reference.lion import Lion
 from reference.optimizer import Optimizer, as_groups, master_copy
-from reference.optimizer.accuracy import exact_where, is_near, largest_of, least_of, unit_of
+from reference.optimizer.clauses import exact_where, is_near, largest_of, least_of, unit_of
 from reference.rmsprop import RMSprop
 from reference.sgd import SGD
 

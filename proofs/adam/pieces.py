@@ -26,7 +26,7 @@ from reference.adam import (
 from reference.adam_clauses import mean_square, most_mean_square
 from reference.contracts import bare
 from reference.exactness import exact
-from reference.optimizer.accuracy import largest_of
+from reference.optimizer.clauses import largest_of
 
 FLOATS = (np.float16, np.float32, np.float64)
 NUMBER = Array(np.float64)

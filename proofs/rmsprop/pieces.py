@@ -12,7 +12,7 @@ from proofs.symbolic.ieee import IEEE
 from proofs.symbolic.inputs import Array, Input
 from proofs.symbolic.rounded import Rounded
 from reference.exactness import exact
-from reference.optimizer.accuracy import largest_of
+from reference.optimizer.clauses import largest_of
 from reference.rmsprop import denominator, variance
 
 FLOATS = (np.float16, np.float32, np.float64)

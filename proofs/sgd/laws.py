@@ -18,7 +18,8 @@ from proofs.symbolic.inputs import Array, Fixed, Input
 from reference.contracts import ensure
 from reference.exactness import same_bits
 from reference.hyperparameters import has_master, working_dtype
-from reference.optimizer.steps import Stepped, admits
+from reference.optimizer.clauses import admits
+from reference.optimizer.steps import Stepped
 from reference.sgd import SGDState, plus, sgd_step
 
 FLOATS = (np.float16, np.float32, np.float64)

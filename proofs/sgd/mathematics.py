@@ -13,7 +13,8 @@ from proofs.symbolic.inputs import Array, Fixed, Input
 from proofs.symbolic.real import Real
 from reference.contracts import ensure
 from reference.exactness import exact
-from reference.optimizer.steps import Stepped, admits
+from reference.optimizer.clauses import admits
+from reference.optimizer.steps import Stepped
 from reference.sgd import SGDState, sgd_step
 
 NUMBER, ONE = Array(np.float64), Array(np.float64, (1,))

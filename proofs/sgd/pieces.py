@@ -11,7 +11,7 @@ from proofs.prover.symbolic_run import Run
 from proofs.symbolic.inputs import Array
 from proofs.symbolic.rounded import Rounded
 from reference.exactness import exact
-from reference.optimizer.accuracy import largest_of
+from reference.optimizer.clauses import largest_of
 from reference.sgd import plus
 
 FLOATS = (np.float16, np.float32, np.float64)

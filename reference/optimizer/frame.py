@@ -14,22 +14,11 @@ from typing import Any, ClassVar
 
 from reference.contracts import preconditions, require
 from reference.hyperparameters import is_parameter, parameter_error
+from reference.optimizer.clauses import groups_error, is_list_of_groups
 from reference.optimizer.steps import Stepped
 
 Settings = dict[str, Any]
 Group = dict[str, Any]
-
-
-def is_list_of_groups(params: Any) -> bool:
-    """Whether this is a non-empty list or tuple; what it holds is checked group by group."""
-    return isinstance(params, list | tuple) and len(params) > 0
-
-
-def groups_error(params: Any) -> Exception:
-    """Says what is given instead of parameters."""
-    if isinstance(params, list | tuple):
-        return ValueError(f"params must hold at least one array or group, got an empty {type(params).__name__}")
-    return TypeError(f"params must be a list of arrays or of dicts with 'params', got {type(params).__name__}")
 
 
 @require(lambda params: is_list_of_groups(params), lambda params: groups_error(params))
