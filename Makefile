@@ -45,9 +45,10 @@ fresh: setup  ## See that the results of make mutate are about this code, and ru
 recheck: setup  ## Ask a second solver the queries of the last run
 	$(BIN)/python -m proofs recheck --solver cvc5
 
-bench: setup  ## Measure the cost of the norm, of clipping, of contracts and of the elementary functions
+bench: setup  ## Measure the cost of the norm, of clipping, of contracts, of the elementary functions and of AdamW
 	$(BIN)/python -m benchmarks.norm
 	$(BIN)/python -m benchmarks.elementary
+	$(BIN)/python -m benchmarks.adam
 
 clean:  ## Remove what was built, the environment and the cache of answers too
 	rm -rf build $(VENV) .proofgrad-cache
