@@ -40,7 +40,9 @@ class Kept:
             return None
         if not isinstance(part, Part):
             return None
-        return replace(part, asked=tuple(replace(item, cached=True) for item in part.asked), seconds=0.0)
+        asked = tuple(replace(item, cached=True) for item in part.asked)
+        said = part.confirmation and replace(part.confirmation, seconds=0.0, cached=True)
+        return replace(part, asked=asked, confirmation=said, seconds=0.0)
 
     def put(self, claim: str, group: str, timeout: float | None, part: Part) -> None:
         """Keep evidence that nothing could be added to."""
@@ -62,4 +64,5 @@ def _is_complete(part: Part) -> bool:
         or (item.answer is Answer.SAT and (item.replay is not None or not item.replayable))
         for item in part.asked
     )
-    return answered and not part.trouble and part.confirmation is None and bool(part.asked or part.exhaustion)
+    decided = part.confirmation is None or part.confirmation.state in ("CONFIRMED", "REFUTED")
+    return answered and decided and not part.trouble and bool(part.asked or part.exhaustion or part.confirmation)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -110,6 +111,17 @@ def run_alone(settings: Settings, claim: Claim) -> list[Result]:
     return running.judged()
 
 
+def in_rounds(claims: Iterable[Claim]) -> list[Claim]:
+    """The claims in their order, but the variants of one apart: they share queries, which the first answers for the others."""
+    seen: Counter[str] = Counter()
+    rounds: list[tuple[int, Claim]] = []
+    for claim in claims:
+        family = claim.id.partition(".")[0]
+        rounds.append((seen[family], claim))
+        seen[family] += 1
+    return [claim for _, claim in sorted(rounds, key=lambda each: each[0])]
+
+
 class _Run:
     """The claims of one run and how far they have come."""
 
@@ -142,7 +154,7 @@ class _Run:
             own = () if claim.built_with else (None,)
             twins = () if self.settings.planted else claim.twins
             self._parts[claim.id] = [_PartRun(self, claim, twin) for twin in (*own, *twins)]
-        for claim in self._claims:
+        for claim in in_rounds(self._claims):
             for part in self._parts[claim.id]:
                 part.start()
         self.pool.drain()
@@ -243,14 +255,14 @@ class _PartRun:
         kept = self._run.kept.get(self._claim.id, self.group, self._run.settings.timeout) if self._run.kept else None
         if kept is not None:
             self.begun = True
-            self._asked, self._exhaustion = list(kept.asked), kept.exhaustion
+            self._asked, self._exhaustion, self._confirmation = list(kept.asked), kept.exhaustion, kept.confirmation
             tasks.write_scripts(self._place, kept.asked)
             self._finish()
             return
         if self._build is not None:
             self._submit(tasks.build, self._place, then=self._built)
         if self._exhaust is not None:
-            self._submit(tasks.exhaust, self._place, then=self._exhausted)
+            self._submit(tasks.exhaust, self._place, then=self._exhausted, priority=-0.5)  # the longest tasks, so first
         if self._confirm is not None:
             self._submit(tasks.confirm, self._place, then=self._confirmed)
         if not self._open:

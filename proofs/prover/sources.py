@@ -7,14 +7,24 @@ import importlib.metadata
 import platform
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent.parent  # holds reference/ and proofs/
-DISTRIBUTIONS = ("numpy", "ml_dtypes", "icontract", "z3-solver", "bitwuzla", "cvc5", "crosshair-tool")
+ROOT = Path(__file__).resolve().parent.parent.parent  # holds reference/, accelerated/ and proofs/
+DISTRIBUTIONS = (
+    "numpy",
+    "ml_dtypes",
+    "icontract",
+    "z3-solver",
+    "bitwuzla",
+    "cvc5",
+    "crosshair-tool",
+    "cuda-bindings",
+    "nvidia-cuda-nvrtc",
+)
 
 
 def source_hash() -> str:
-    """A hash over every file of reference/ and proofs/."""
+    """A hash over every file of what is proven and of the proofs."""
     digest = hashlib.sha256()
-    for folder in ("proofs", "reference"):
+    for folder in ("accelerated", "proofs", "reference"):
         for path in sorted((ROOT / folder).rglob("*")):
             if path.is_file() and "__pycache__" not in path.parts:
                 content = hashlib.sha256(path.read_bytes()).hexdigest()

@@ -42,6 +42,9 @@ from reference.validation import are_finite, finite_error, float_array_error, is
 
 Groups = tuple[tuple[int, ...], ...]
 
+MOST_ELEMENTS = 4
+BOUNDS = (1, 2)  # exponents of the terms of the folded sums: of quotients, and of their squares
+
 
 class Twice(NamedTuple):
     """The result for the elements of one array, and for the same elements in another order or in several arrays."""
@@ -80,14 +83,14 @@ def _cut(sizes: Sequence[int]) -> Groups:
 
 def each_grouping(run: Callable[[int, Groups], Run]) -> Iterator[tuple[str, Run]]:
     """The run for up to 4 elements and all that generates their permutations and regroupings."""
-    for count in range(2, 5):
+    for count in range(2, MOST_ELEMENTS + 1):
         for groups in exchanges(count) + cuts(count):
             yield f"{groups}: ", run(count, groups)
 
 
 def each_count(run: Callable[[int, tuple[Groups, ...]], Run]) -> Iterator[tuple[str, Run]]:
     """The run for up to 4 elements with all that generates their permutations and regroupings at once."""
-    return ((f"{count}: ", run(count, (*exchanges(count), *cuts(count)))) for count in range(2, 5))
+    return ((f"{count}: ", run(count, (*exchanges(count), *cuts(count)))) for count in range(2, MOST_ELEMENTS + 1))
 
 
 def everywhere(holds: Callable[[Any], Any], results: Sequence[Any]) -> Any:
@@ -137,7 +140,13 @@ def _terms_of_sum(arguments: dict[str, Any]) -> tuple[list[int], int, int]:
     return numbers, arguments["count"], arguments["bound"]
 
 
-IN_ANY_ORDER = Determined(_terms_of_sum, "RED-40", where=lambda blocks, count, bound: _are_about_within(blocks, bound))
+def _are_claimed(blocks: Sequence[Any], count: int, bound: int) -> Any:
+    """Whether RED-40 speaks of these terms."""
+    among = count == sum(block.size for block in blocks) <= MOST_ELEMENTS and bound in BOUNDS
+    return np.logical_and(np.bool_(among), _are_about_within(blocks, bound))
+
+
+IN_ANY_ORDER = Determined(_terms_of_sum, "RED-40", where=_are_claimed)
 
 
 def _in_order(x: Any, groups: Groups, bound: int) -> Twice:
@@ -175,11 +184,11 @@ def twice_run(count: int, groups: Groups, bound: int = 1) -> Run:
 
 
 def _each_grouping() -> Iterator[tuple[str, Run]]:
-    singles = tuple((i,) for i in range(4))
-    for bound in (1, 2):
+    singles = tuple((i,) for i in range(MOST_ELEMENTS))
+    for bound in BOUNDS:
         for label, run in each_grouping(functools.partial(twice_run, bound=bound)):
             yield f"2**{bound}, {label}", run
-        yield f"2**{bound}, {singles}: ", twice_run(4, singles, bound)
+        yield f"2**{bound}, {singles}: ", twice_run(MOST_ELEMENTS, singles, bound)
 
 
 prove(

@@ -14,6 +14,7 @@ from proofs import clipping, reductions
 from proofs.prover.obligations import obligations
 from proofs.prover.same_calls import Determined, Elementwise, equations, joined, terms
 from proofs.prover.symbolic_run import Run
+from proofs.reductions.order import IN_ANY_ORDER
 from proofs.symbolic.array import SymbolicArray
 from proofs.symbolic.ieee import IEEE
 from proofs.symbolic.inputs import Array, Arrays
@@ -330,6 +331,16 @@ def test_results_as_numbers_do_not_depend_on_the_sign_of_a_zero(function: Any) -
     arguments = WITH_ZEROS[function]
     positive, negative = function(**arguments), function(**{k: with_negative_zeros(v) for k, v in arguments.items()})
     assert numbers(positive) == numbers(negative)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "count", "bound", "claimed"),
+    [((4,), 4, 1, True), ((1, 3), 4, 2, True), ((4,), 4, 3, False), ((4,), 5, 1, False), ((2, 3), 5, 1, False)],
+)
+def test_the_order_of_a_folded_sum_is_forgotten_only_where_a_claim_says_so(
+    sizes: tuple[int, ...], count: int, bound: int, claimed: bool
+) -> None:
+    assert bool(IN_ANY_ORDER.where([np.ones(size) for size in sizes], count, bound)) is claimed
 
 
 def numbers(value: Any) -> list[Any]:
