@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ROW ?= clipping
-MUTATED := reductions clipping sgd adam rmsprop lion schedules
+MUTATED := reductions clipping optimizer sgd adam rmsprop lion schedules
 
 .PHONY: help setup prove planted test interop lint mutate fresh recheck bench parity clean
 
@@ -48,9 +48,10 @@ recheck: setup  ## Ask a second solver the queries of the last run
 parity: setup  ## Compare the kernels with the reference, bit for bit, on the GPU if there is one
 	$(BIN)/python -m accelerated.parity
 
-bench: setup  ## Measure the cost of the norm, of clipping, of contracts, of the elementary functions and of kernels
+bench: setup  ## Measure the cost of the norm, of clipping, of contracts, of the elementary functions, of AdamW and of kernels
 	$(BIN)/python -m benchmarks.norm
 	$(BIN)/python -m benchmarks.elementary
+	$(BIN)/python -m benchmarks.adam
 	$(BIN)/python -m benchmarks.accelerated
 
 clean:  ## Remove what was built, the environment and the cache of answers too

@@ -26,8 +26,8 @@ from accelerated.adam import ADAM, ADAMW
 from accelerated.launch import Array
 from accelerated.steps import IN_PLACE, Fused, Optimizer, same_preconditions, steps_on_lists
 from reference import clipping as reference
-from reference.adam import Stepped
 from reference.contracts import bare
+from reference.optimizer import Stepped
 
 __all__ = [
     "ClippedSteps",

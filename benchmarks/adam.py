@@ -1,7 +1,8 @@
 """The cost of a step of AdamW, beside plain NumPy on whole arrays and, where it is installed, torch.
 
 Run from the repository: ``python -m benchmarks.adam``. Every figure is the best of several runs in this one process, all taking
-turns; ratios are to the first line. torch writes into its arrays, the others make new ones.
+turns; ratios are to the first line. torch writes into its arrays, the others make new ones; where the old are kept, torch does
+too.
 """
 
 from __future__ import annotations
@@ -45,16 +46,39 @@ def with_block(size: int, call: Callable[[], Any]) -> Callable[[], Any]:
 
 
 def torch_steps(param: Any, grad: Any) -> dict[str, Callable[[], Any]]:
-    """torch's own versions, if there is torch."""
+    """torch's own versions on one thread and on as many as it takes by itself, if there is torch."""
     if importlib.util.find_spec("torch") is None:
         return {}
     import torch
 
+    def on(threads: int, step: Callable[[], Any]) -> Callable[[], Any]:
+        def run() -> None:
+            torch.set_num_threads(threads)
+            step()
+
+        return run
+
+    def keeping(optimizer: Any) -> Callable[[], Any]:
+        def run() -> Any:
+            (tensor,) = optimizer.param_groups[0]["params"]
+            state = optimizer.state[tensor]
+            before = [array.detach().clone() for array in (tensor, state["exp_avg"], state["exp_avg_sq"])]
+            optimizer.step()
+            return before
+
+        return run
+
     steps = {}
     for name, options in (("for-loop", {"foreach": False}), ("foreach", {"foreach": True}), ("fused", {"fused": True})):
-        tensor = torch.nn.Parameter(torch.tensor(param))
-        tensor.grad = torch.tensor(grad)
-        steps[f"torch, {name}"] = torch.optim.AdamW([tensor], **options).step
+        for threads in sorted({1, torch.get_num_threads()}):
+            tensor = torch.nn.Parameter(torch.tensor(param))
+            tensor.grad = torch.tensor(grad)
+            optimizer = torch.optim.AdamW([tensor], **options)
+            optimizer.step()
+            label = f"torch, {name}, {threads} thread{'s' * (threads > 1)}"
+            steps[label] = on(threads, optimizer.step)
+            if name == "for-loop":
+                steps[f"{label}, old kept"] = on(threads, keeping(optimizer))
     return steps
 
 
@@ -72,12 +96,12 @@ def main() -> None:
     found = best_of(calls)
     print(f"AdamW, {SIZE} float32 parameters, best of {ROUNDS}, ms")
     for name, milliseconds in found.items():
-        print(f"  {name:<20} {milliseconds:8.2f}  {milliseconds / found['adamw_step']:5.2f}")
+        print(f"  {name:<38} {milliseconds:8.2f}  {milliseconds / found['adamw_step']:5.2f}")
 
     small = param[:1000]
     few, few_state = grad[:1000], adam_state(small)
     print("1000 parameters, best of 200, ms")
-    print(f"  adamw_step           {best_of({'': lambda: adamw_step(small, few, few_state)}, 200)['']:8.3f}")
+    print(f"  {'adamw_step':<38} {best_of({'': lambda: adamw_step(small, few, few_state)}, 200)['']:8.3f}")
 
 
 if __name__ == "__main__":

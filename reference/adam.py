@@ -1,9 +1,7 @@
 """Adam and AdamW: gradient descent by the mean of past gradients over the root of their mean square.
 
 The step is Algorithm 1 of the paper, ε outside the bias correction; the form with ε̂ of its section 2 has a function of its
-own. Moments and arithmetic are float32, or float64 for float64 parameters; float16 and bfloat16 parameters are rounded from a
-float32 master copy in their state. Every element is computed by itself. Non-finite gradients are no error: they go through as
-IEEE 754 says, and the claims name the range they speak of.
+own. What holds for all optimizers (dtypes, master copies, what is not finite) stands in `reference.optimizer.steps`.
 
 Sources: Kingma & Ba, "Adam: A Method for Stochastic Optimization" (2015); Loshchilov & Hutter, "Decoupled Weight Decay
 Regularization" (2019); Reddi, Kale & Kumar, "On the Convergence of Adam and Beyond" (2018).
@@ -11,7 +9,6 @@ Regularization" (2019); Reddi, Kale & Kumar, "On the Convergence of Adam and Bey
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -31,29 +28,15 @@ from reference.adam_clauses import (
 from reference.contracts import ensure, require
 from reference.elementary import pow  # noqa: A004
 from reference.elementwise import in_blocks
-from reference.hyperparameters import (
-    are_averages,
-    are_in_place,
-    average_error,
-    averages_error,
-    count_error,
-    divisor_error,
-    flag_error,
-    gradient_error,
-    has_master,
-    image_error,
-    is_average,
-    is_count,
-    is_divisor,
-    is_flag,
-    is_gradient_of,
-    is_image,
-    is_not_negative,
-    is_parameter,
-    not_negative_error,
-    parameter_error,
-    parts_error,
-    working_dtype,
+from reference.hyperparameters import average, count_error, flag, is_count, working_dtype
+from reference.optimizer.clauses import asks, is_begun, is_state_of, parameter, state_error
+from reference.optimizer.steps import (
+    Stepped,
+    coupled_decay,
+    decoupled_decay,
+    master_copy,
+    uphill,
+    working_copy,
 )
 from reference.validation import as_float64
 
@@ -73,13 +56,6 @@ class AdamState:
     exp_avg_sq: Any
     max_exp_avg_sq: Any = None
     master: Any = None
-
-
-class Stepped(NamedTuple):
-    """A parameter after a step, and its state."""
-
-    param: Any
-    state: AdamState
 
 
 class Moments(NamedTuple):
@@ -105,7 +81,7 @@ class Elements(NamedTuple):
     moments: Moments
 
 
-@require(lambda beta: is_average(beta), lambda beta: average_error("beta", beta))
+@average("beta")
 @ensure("ADAM-1", lambda result, exp_avg, grad: np.all(is_bounded_mean(result, exp_avg, grad)))
 @ensure("ADAM-7", lambda result, exp_avg, grad, beta: np.all(is_mean(result, exp_avg, grad, beta)))
 def first_moment(exp_avg: Any, grad: Any, beta: Any) -> Any:
@@ -122,7 +98,7 @@ def first_moment(exp_avg: Any, grad: Any, beta: Any) -> Any:
     return beta.astype(exp_avg.dtype) * exp_avg + (1 - beta).astype(exp_avg.dtype) * grad
 
 
-@require(lambda beta: is_average(beta), lambda beta: average_error("beta", beta))
+@average("beta")
 @ensure(
     "ADAM-2",
     lambda result, exp_avg_sq, grad: np.all((result >= 0) | ~(are_finite_both(exp_avg_sq, grad) & (exp_avg_sq >= 0))),
@@ -149,7 +125,7 @@ def largest_second_moment(max_exp_avg_sq: Any, exp_avg_sq: Any) -> Any:
     return np.maximum(max_exp_avg_sq, exp_avg_sq)
 
 
-@require(lambda beta: is_average(beta), lambda beta: average_error("beta", beta))
+@average("beta")
 @require(lambda step: is_count(step) and step > 0, lambda step: count_error("step", step))
 @ensure("ADAM-5", lambda result: (result > 0) & (result <= 1))
 def bias_correction(beta: Any, step: int) -> Any:
@@ -195,16 +171,6 @@ def next_step(step: int) -> int:
     return step + 1
 
 
-def coupled_decay(theta: Any, grad: Any, weight_decay: Any) -> Any:
-    """Adam's decay: the gradient of the loss plus ½ λ θ², that is g + λ θ. Without decay, g itself."""
-    return grad + weight_decay.astype(theta.dtype) * theta if weight_decay != 0 else grad
-
-
-def decoupled_decay(theta: Any, lr: Any, weight_decay: Any) -> Any:
-    """AdamW's decay: θ (1 - lr λ), the factor computed in float64 and rounded once. The moments know nothing of it."""
-    return theta * (1 - lr * weight_decay).astype(theta.dtype)
-
-
 def moved(theta: Any, grad: Any, moments: Moments, betas: Betas, rates: Rates) -> Elements:
     """One step of every element.
 
@@ -238,38 +204,9 @@ def epsilon_hat(lr: Any, betas: Betas, eps: Any, step: int) -> Rates:
     return Rates(lr * root / bias_correction(betas[0], step), np.float64(1), eps)
 
 
-def _parts(state: AdamState, param: Array, amsgrad: bool) -> dict[str, tuple[Any, bool]]:
-    """The arrays of a state, each with whether it must be there."""
-    return {
-        "exp_avg": (state.exp_avg, True),
-        "exp_avg_sq": (state.exp_avg_sq, True),
-        "max_exp_avg_sq": (state.max_exp_avg_sq, amsgrad),
-        "master": (state.master, has_master(param.dtype)),
-    }
-
-
-def _is_state_of(state: Any, param: Array, amsgrad: bool) -> bool:
-    known = all(hasattr(state, name) for name in AdamState.__dataclass_fields__)
-    return known and is_count(state.step) and are_in_place(_parts(state, param, amsgrad), param)
-
-
-def _is_first(state: AdamState, param: Array, amsgrad: bool) -> Any:
-    moments = [part for part in (state.exp_avg, state.exp_avg_sq, state.max_exp_avg_sq) if part is not None]
-    empty = state.step == 0 and not any(np.any(part) for part in moments)
-    return empty and _is_state_of(state, param, amsgrad) and is_image(param, state.master)
-
-
-def _state_error(state: Any, param: Array, amsgrad: bool) -> Exception:
-    if not all(hasattr(state, name) for name in AdamState.__dataclass_fields__):
-        return TypeError(f"state must be an AdamState, as adam_state makes it, got {type(state).__name__}")
-    if not is_count(state.step):
-        return count_error("state.step", state.step)
-    return parts_error("state", _parts(state, param, amsgrad), param)
-
-
-@require(lambda param: is_parameter(param), lambda param: parameter_error("param", param))
-@require(lambda amsgrad: is_flag(amsgrad), lambda amsgrad: flag_error("amsgrad", amsgrad))
-@ensure("ADAM-17", lambda result, param, amsgrad: _is_first(result, param, amsgrad))
+@parameter
+@flag("amsgrad")
+@ensure("ADAM-17", lambda result, param, amsgrad: is_begun(result, param, *_moments(amsgrad)))
 def adam_state(param: Array, *, amsgrad: bool = False) -> AdamState:
     """The state of a parameter before its first step.
 
@@ -279,38 +216,23 @@ def adam_state(param: Array, *, amsgrad: bool = False) -> AdamState:
     Claims
         ADAM-17  prove  IEEE(float16, float32, float64)  n <= 2  no steps, moments of 0, param what its master copy rounds to
     """
-    dtype = working_dtype(param.dtype)
-    exp_avg, exp_avg_sq = np.zeros(param.shape, dtype), np.zeros(param.shape, dtype)
-    largest = np.zeros(param.shape, dtype) if amsgrad else None
-    return AdamState(0, exp_avg, exp_avg_sq, largest, param.astype(dtype) if has_master(param.dtype) else None)
+    zeros = {name: np.zeros(param.shape, working_dtype(param.dtype)) for name in _moments(amsgrad)}
+    return AdamState(0, **zeros, master=master_copy(param))
 
 
-def _asks(function: Callable[..., Stepped]) -> Callable[..., Stepped]:
-    """What every step asks of its arguments."""
-    clauses = (
-        require(lambda param: is_parameter(param), lambda param: parameter_error("param", param)),
-        require(
-            lambda grad, param: is_gradient_of(grad, param), lambda grad, param: gradient_error("grad", grad, param)
-        ),
-        require(lambda amsgrad: is_flag(amsgrad), lambda amsgrad: flag_error("amsgrad", amsgrad)),
-        require(lambda maximize: is_flag(maximize), lambda maximize: flag_error("maximize", maximize)),
-        require(
-            lambda state, param, amsgrad: _is_state_of(state, param, amsgrad),
-            lambda state, param, amsgrad: _state_error(state, param, amsgrad),
-        ),
-        require(lambda param, state: is_image(param, state.master), lambda param: image_error("state.master", param)),
-        require(lambda lr: is_not_negative(lr), lambda lr: not_negative_error("lr", lr)),
-        require(lambda betas: are_averages(betas), lambda betas: averages_error("betas", betas)),
-        require(
-            lambda eps, param: is_divisor(eps, working_dtype(param.dtype)),
-            lambda eps, param: divisor_error("eps", eps, working_dtype(param.dtype)),
-        ),
-        require(
-            lambda weight_decay: is_not_negative(weight_decay),
-            lambda weight_decay: not_negative_error("weight_decay", weight_decay),
+def _moments(amsgrad: bool) -> tuple[str, ...]:
+    """The moments that a state has."""
+    return ("exp_avg", "exp_avg_sq", "max_exp_avg_sq") if amsgrad else ("exp_avg", "exp_avg_sq")
+
+
+_asks = asks(
+    require(
+        lambda state, param, amsgrad: is_state_of(state, AdamState, param, max_exp_avg_sq=amsgrad),
+        lambda state, param, amsgrad: state_error(
+            state, AdamState, param, "an AdamState, as adam_state makes it", max_exp_avg_sq=amsgrad
         ),
     )
-    return functools.reduce(lambda asking, clause: clause(asking), reversed(clauses), function)
+)
 
 
 def _is_step(**kind: bool) -> Callable[..., Any]:
@@ -449,7 +371,7 @@ def _stepped(
 
     def block(param: Any, grad: Any, exp_avg: Any, exp_avg_sq: Any, largest: Any, master: Any) -> tuple[Any, ...]:
         wide = grad.astype(exp_avg.dtype, copy=False)
-        theta, g = decayed(param if master is None else master, -wide if maximize else wide)
+        theta, g = decayed(working_copy(param, master), uphill(wide, maximize))
         after = moved(theta, g, Moments(exp_avg, exp_avg_sq, largest), betas, rates)
         return after.theta.astype(param.dtype, copy=False), *after.moments, None if master is None else after.theta
 

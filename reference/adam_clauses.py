@@ -12,25 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from reference.elementary import pow  # noqa: A004
-from reference.exactness import exact, same_bits
+from reference.exactness import exact
+from reference.optimizer.clauses import exact_where, is_near, is_step, largest_of, least_of, unit_of
 from reference.validation import as_float64
 
 Array = npt.NDArray[Any]
-
-
-def unit_of(dtype: Any) -> Fraction:
-    """u: rounding to nearest changes a normal number by at most u times itself."""
-    return Fraction(float(np.finfo(dtype).eps)) / 2
-
-
-def least_of(dtype: Any) -> Fraction:
-    """The least subnormal."""
-    return Fraction(float(np.finfo(dtype).smallest_subnormal))
-
-
-def half_of_largest(dtype: Any) -> Fraction:
-    """Half the largest finite number: two such have a finite sum."""
-    return Fraction(float(np.finfo(dtype).max)) / 2
 
 
 def are_finite_both(x: Array, y: Array) -> Any:
@@ -38,31 +24,22 @@ def are_finite_both(x: Array, y: Array) -> Any:
     return np.isfinite(x) & np.isfinite(y)
 
 
-def _exact_where(ordinary: Any, *arrays: Array) -> list[Any]:
-    """The exact values; what is not spoken of counts as 0."""
-    if np.all(ordinary):
-        return [exact(array) for array in arrays]
-    return [exact(np.where(ordinary, array, array.dtype.type(0))) for array in arrays]
-
-
 def is_mean(result: Array, exp_avg: Array, grad: Array, beta: Any) -> Any:
     """Where m' is β m + (1 - β) g but for three roundings; true where nobody asks."""
-    u, least, half = unit_of(result.dtype), least_of(result.dtype), half_of_largest(result.dtype)
+    u, least, half = unit_of(result.dtype), least_of(result.dtype), largest_of(result.dtype) / 2
     ordinary = are_finite_both(exp_avg, grad)
-    m, g = _exact_where(ordinary, exp_avg, grad)
-    (got,) = _exact_where(np.isfinite(result), result)
+    m, g = exact_where(ordinary, exp_avg, grad)
     old, new = exact(beta.astype(result.dtype)), exact((1 - beta).astype(result.dtype))
-    error, slack = got - (old * m + new * g), 3 * u * (old * abs(m) + new * abs(g)) + 2 * least
-    near = np.isfinite(result) & (error <= slack) & (-error <= slack)
+    near = is_near(result, old * m + new * g, 3 * u * (old * abs(m) + new * abs(g)) + 2 * least)
     return ~ordinary | near | (abs(m) > half) | (abs(g) > half)
 
 
 def is_bounded_mean(result: Array, exp_avg: Array, grad: Array) -> Any:
     """Where |m'| is at most the larger of |m| and |g|, but for rounding; true where nobody asks."""
-    u, least, half = unit_of(result.dtype), least_of(result.dtype), half_of_largest(result.dtype)
+    u, least, half = unit_of(result.dtype), least_of(result.dtype), largest_of(result.dtype) / 2
     ordinary = are_finite_both(exp_avg, grad)
-    (largest,) = _exact_where(ordinary, np.maximum(np.abs(exp_avg), np.abs(grad)))
-    (got,) = _exact_where(np.isfinite(result), np.abs(result))
+    (largest,) = exact_where(ordinary, np.maximum(np.abs(exp_avg), np.abs(grad)))
+    (got,) = exact_where(np.isfinite(result), np.abs(result))
     within = np.isfinite(result) & (got <= (1 + 4 * u) * largest + 2 * least)
     return ~ordinary | within | (largest > half)
 
@@ -74,18 +51,16 @@ def mean_square(exp_avg_sq: Any, grad: Any, beta: Any, dtype: Any) -> Any:
 
 def most_mean_square(dtype: Any) -> Fraction:
     """Up to here the second moment does not overflow."""
-    return Fraction(float(np.finfo(dtype).max)) * (1 - 16 * unit_of(dtype))
+    return largest_of(dtype) * (1 - 16 * unit_of(dtype))
 
 
 def is_mean_square(result: Array, exp_avg_sq: Array, grad: Array, beta: Any) -> Any:
     """Where v' is β v + (1 - β) g² but for four roundings; true where nobody asks."""
     u, least = unit_of(result.dtype), least_of(result.dtype)
     ordinary = are_finite_both(exp_avg_sq, grad) & (exp_avg_sq >= 0)
-    v, g = _exact_where(ordinary, exp_avg_sq, grad)
-    (got,) = _exact_where(np.isfinite(result), result)
+    v, g = exact_where(ordinary, exp_avg_sq, grad)
     true = mean_square(v, g, beta, result.dtype)
-    slack = 4 * u * true + 2 * least * (1 + abs(g))
-    near = np.isfinite(result) & (got - true <= slack) & (true - got <= slack)
+    near = is_near(result, true, 4 * u * true + 2 * least * (1 + abs(g)))
     return ~ordinary | near | (true > most_mean_square(result.dtype))
 
 
@@ -109,7 +84,7 @@ def written_out(
     decoupled: bool = False,
     hat: bool = False,
 ) -> list[Any]:
-    """A step as one sequence of operations, each rounded once: parameter, moments, master copy.
+    """A step as one sequence of operations, each rounded once: what is stepped, and its moments.
 
     Parameters: given, parameter, gradient and state; settings, lr, betas, eps and weight_decay; largest, AMSGrad's maximum
     of v_max and v', or ``None``: of two zeros it may be either, which no result depends on.
@@ -130,26 +105,15 @@ def written_out(
     m = beta1.astype(dtype) * state.exp_avg + (1 - beta1).astype(dtype) * g
     v = beta2.astype(dtype) * state.exp_avg_sq + ((1 - beta2).astype(dtype) * g) * g
     divisor = np.sqrt(v if largest is None else largest) / divided_by.astype(dtype) + eps.astype(dtype)
-    theta = theta - step_size.astype(dtype) * (m / divisor)
-    return [theta.astype(param.dtype), m, v, None if state.master is None else theta]
+    return [theta - step_size.astype(dtype) * (m / divisor), m, v]
 
 
 def is_written_out(
     result: Any, given: tuple[Array, Array, Any], settings: tuple[Any, Any, Any, Any], *, amsgrad: bool, **kind: bool
 ) -> Any:
     """Whether a step is what `written_out` says, in every bit; a NaN is a NaN."""
-    before, after = given[2], result.state
-    largest = after.max_exp_avg_sq if amsgrad else None
+    (param, _, before), largest = given, result.state.max_exp_avg_sq if amsgrad else None
     with np.errstate(all="ignore"):
-        expected = written_out(given, settings, largest, **kind)
-    same: Any = after.step == before.step + 1
-    for array, wanted in zip((result.param, after.exp_avg, after.exp_avg_sq, after.master), expected, strict=True):
-        same = same & (array is None if wanted is None else _are_same(array, wanted))
-    if largest is None:
-        return same & (after.max_exp_avg_sq is None)
-    return same & np.all(is_maximum(largest, before.max_exp_avg_sq, expected[2]))
-
-
-def _are_same(x: Array, y: Array) -> Any:
-    nan = x.dtype.type(np.nan)
-    return same_bits(np.where(np.isnan(x), nan, x), np.where(np.isnan(y), nan, y))
+        theta, m, v = written_out(given, settings, largest, **kind)
+    same = is_step(result, param, before, theta, m, v, largest)
+    return same if largest is None else same & np.all(is_maximum(largest, before.max_exp_avg_sq, v))

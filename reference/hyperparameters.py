@@ -180,6 +180,26 @@ def choice(name: str, choices: Collection[str]) -> Contract:
     )
 
 
+def not_negative(name: str) -> Contract:
+    """The contract that the argument ``name`` is a finite number from 0 on."""
+    return require(_about(name, lambda x: is_not_negative(x)), _about(name, lambda x: not_negative_error(name, x)))
+
+
+def average(name: str) -> Contract:
+    """The contract that the argument ``name`` is a number in [0, 1)."""
+    return require(_about(name, lambda x: is_average(x)), _about(name, lambda x: average_error(name, x)))
+
+
+def averages(name: str) -> Contract:
+    """The contract that the argument ``name`` is a pair of numbers in [0, 1)."""
+    return require(_about(name, lambda x: are_averages(x)), _about(name, lambda x: averages_error(name, x)))
+
+
+def flag(name: str) -> Contract:
+    """The contract that the argument ``name`` is True or False."""
+    return require(_about(name, lambda x: is_flag(x)), _about(name, lambda x: flag_error(name, x)))
+
+
 def _about(name: str, check: Callable[[Any], Any]) -> Callable[..., Any]:
     """A function of the argument ``name``: clauses take arguments by their names."""
 

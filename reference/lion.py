@@ -1,8 +1,6 @@
 """Lion: steps of one size, against the sign of an average of gradients.
 
-The average and the arithmetic are float32, or float64 for float64 parameters; float16 and bfloat16 parameters have a float32
-master copy in their state, of which they are the rounded image. Every function computes each element by itself. Non-finite
-gradients are no error: they go through as IEEE 754 says, and the claims name the range they speak of.
+What holds for all optimizers (dtypes, master copies, what is not finite) stands in `reference.optimizer.steps`.
 
 Source: Chen et al., "Symbolic Discovery of Optimization Algorithms" (2023), algorithm 2.
 """
@@ -16,39 +14,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reference.adam import decoupled_decay, first_moment
-from reference.contracts import ensure, require
-from reference.hyperparameters import (
-    are_averages,
-    averages_error,
-    flag_error,
-    gradient_error,
-    image_error,
-    is_flag,
-    is_gradient_of,
-    is_image,
-    is_not_negative,
-    is_parameter,
-    not_negative_error,
-    parameter_error,
-    working_dtype,
-)
-from reference.optimizer import (
-    Optimizer,
-    Stepped,
-    is_begun,
-    is_state_of,
-    is_step,
-    master_copy,
-    state_error,
-    stepped,
-    working_copy,
-)
-from reference.sgd import uphill
+from reference.adam import Betas, first_moment
+from reference.contracts import ensure
+from reference.hyperparameters import working_dtype
+from reference.optimizer import Optimizer
+from reference.optimizer.clauses import asks, is_begun, is_step, parameter, state_of
+from reference.optimizer.steps import Stepped, decoupled_decay, master_copy, stepped, uphill, working_copy
 from reference.validation import as_float64
 
 Array = npt.NDArray[Any]
-Betas = tuple[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -89,7 +63,7 @@ def _both_nan(x: Any, y: Any) -> Any:
     return np.isnan(x) & np.isnan(y)
 
 
-@require(lambda param: is_parameter(param), lambda param: parameter_error("param", param))
+@parameter
 @ensure("LION-4", lambda result, param: is_begun(result, param, "exp_avg"))
 def lion_state(param: Array) -> LionState:
     """The state of a parameter before its first step: an average of 0.
@@ -102,24 +76,11 @@ def lion_state(param: Array) -> LionState:
     return LionState(0, np.zeros(param.shape, working_dtype(param.dtype)), master_copy(param))
 
 
-@require(lambda param: is_parameter(param), lambda param: parameter_error("param", param))
-@require(lambda grad, param: is_gradient_of(grad, param), lambda grad, param: gradient_error("grad", grad, param))
-@require(
-    lambda state, param: is_state_of(state, LionState, param),
-    lambda state, param: state_error(state, LionState, param, "lion_state"),
-)
-@require(lambda param, state: is_image(param, state.master), lambda param: image_error("state.master", param))
-@require(lambda lr: is_not_negative(lr), lambda lr: not_negative_error("lr", lr))
-@require(lambda betas: are_averages(betas), lambda betas: averages_error("betas", betas))
-@require(
-    lambda weight_decay: is_not_negative(weight_decay),
-    lambda weight_decay: not_negative_error("weight_decay", weight_decay),
-)
-@require(lambda maximize: is_flag(maximize), lambda maximize: flag_error("maximize", maximize))
+@asks(state_of(LionState, "lion_state"))
 @ensure(
     "LION-3",
     lambda result, param, grad, state, lr, betas, weight_decay, maximize: is_step(
-        result, state, *_written_out(param, grad, state, (lr, *betas, weight_decay), maximize)
+        result, param, state, *_written_out(param, grad, state, (lr, *betas, weight_decay), maximize)
     ),
 )
 def lion_step(

@@ -1,8 +1,6 @@
 """RMSprop: gradient descent by the gradient over the root of its mean square.
 
-Averages and arithmetic are float32, or float64 for float64 parameters; float16 and bfloat16 parameters have a float32 master
-copy in their state, of which they are the rounded image. Every function computes each element by itself. Non-finite gradients
-are no error: they go through as IEEE 754 says, and the claims name the range they speak of.
+What holds for all optimizers (dtypes, master copies, what is not finite) stands in `reference.optimizer.steps`.
 
 Sources: Hinton, "Neural Networks for Machine Learning", lecture 6e (2012); centered: Graves, "Generating Sequences With
 Recurrent Neural Networks" (2013), equations 38 to 45; both in the form of `torch.optim.RMSprop`.
@@ -12,44 +10,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from reference.adam import first_moment, second_moment
-from reference.contracts import ensure, require
-from reference.exactness import exact
-from reference.hyperparameters import (
-    average_error,
-    divisor_error,
-    flag_error,
-    gradient_error,
-    image_error,
-    is_average,
-    is_divisor,
-    is_flag,
-    is_gradient_of,
-    is_image,
-    is_not_negative,
-    is_parameter,
-    not_negative_error,
-    parameter_error,
-    working_dtype,
-)
-from reference.optimizer import (
-    Optimizer,
-    Stepped,
+from reference.contracts import ensure
+from reference.hyperparameters import working_dtype
+from reference.optimizer import Optimizer
+from reference.optimizer.clauses import (
+    asks,
+    exact_where,
     is_begun,
-    is_state_of,
     is_step,
-    master_copy,
-    state_error,
-    stepped,
-    working_copy,
+    largest_of,
+    least_of,
+    parameter,
+    state_of,
+    unit_of,
 )
-from reference.sgd import coupled_decay, plus, uphill
+from reference.optimizer.steps import Stepped, coupled_decay, master_copy, stepped, uphill, working_copy
+from reference.sgd import plus
 from reference.validation import as_float64
 
 Array = npt.NDArray[Any]
@@ -92,15 +74,14 @@ def _are_ordinary(square_avg: Any, grad_avg: Any) -> Any:
 
 
 def _is_variance(result: Any, square_avg: Any, grad_avg: Any) -> Any:
-    info = np.finfo(result.dtype)
-    unit, quarter = Fraction(float(info.eps)) / 2, Fraction(float(info.max)) / 4
+    unit, least, quarter = unit_of(result.dtype), least_of(result.dtype), largest_of(result.dtype) / 4
     there = _are_ordinary(square_avg, grad_avg)
-    mean, square = exact(np.where(there, square_avg, 0)), exact(np.where(there, grad_avg, 0)) ** 2
-    found = exact(np.where(np.isfinite(result), result, 0))
-    slack = 2 * unit * (mean + square) + Fraction(float(info.smallest_subnormal))
-    above = (found - (mean - square) <= slack) | (found <= slack)
-    within = np.isfinite(result) & above & (mean - square - found <= slack)
-    return ~there | (mean > quarter) | (square > quarter) | within
+    square, mean = exact_where(there, square_avg, grad_avg)
+    (found,) = exact_where(np.isfinite(result), result)
+    true, slack = square - mean**2, 2 * unit * (square + mean**2) + least
+    above = (found - true <= slack) | (found <= slack)
+    within = np.isfinite(result) & above & (true - found <= slack)
+    return ~there | (square > quarter) | (mean**2 > quarter) | within
 
 
 @ensure("RMS-3", lambda result, square_avg, eps: np.all((result >= eps.astype(result.dtype)) | ~(square_avg >= 0)))
@@ -118,7 +99,7 @@ def _or_zeros(array: Any, like: Any) -> Any:
     return np.zeros(like.shape, like.dtype) if array is None else array
 
 
-@require(lambda param: is_parameter(param), lambda param: parameter_error("param", param))
+@parameter
 @ensure("RMS-5", lambda result, param: is_begun(result, param, "square_avg"))
 def rmsprop_state(param: Array) -> RMSpropState:
     """The state of a parameter before its first step: a mean square of 0.
@@ -131,30 +112,14 @@ def rmsprop_state(param: Array) -> RMSpropState:
     return RMSpropState(0, np.zeros(param.shape, working_dtype(param.dtype)), None, None, master_copy(param))
 
 
-@require(lambda param: is_parameter(param), lambda param: parameter_error("param", param))
-@require(lambda grad, param: is_gradient_of(grad, param), lambda grad, param: gradient_error("grad", grad, param))
-@require(
-    lambda state, param: is_state_of(state, RMSpropState, param),
-    lambda state, param: state_error(state, RMSpropState, param, "rmsprop_state"),
-)
-@require(lambda param, state: is_image(param, state.master), lambda param: image_error("state.master", param))
-@require(lambda lr: is_not_negative(lr), lambda lr: not_negative_error("lr", lr))
-@require(lambda alpha: is_average(alpha), lambda alpha: average_error("alpha", alpha))
-@require(
-    lambda eps, param: is_divisor(eps, working_dtype(param.dtype)),
-    lambda eps, param: divisor_error("eps", eps, working_dtype(param.dtype)),
-)
-@require(
-    lambda weight_decay: is_not_negative(weight_decay),
-    lambda weight_decay: not_negative_error("weight_decay", weight_decay),
-)
-@require(lambda momentum: is_average(momentum), lambda momentum: average_error("momentum", momentum))
-@require(lambda centered: is_flag(centered), lambda centered: flag_error("centered", centered))
-@require(lambda maximize: is_flag(maximize), lambda maximize: flag_error("maximize", maximize))
+@asks(state_of(RMSpropState, "rmsprop_state"))
 @ensure(
     "RMS-4",
     lambda result, param, grad, state, lr, alpha, eps, weight_decay, momentum, centered, maximize: is_step(
-        result, state, *_written_out(param, grad, state, (lr, alpha, eps, weight_decay, momentum), centered, maximize)
+        result,
+        param,
+        state,
+        *_written_out(param, grad, state, (lr, alpha, eps, weight_decay, momentum), centered, maximize),
     ),
 )
 def rmsprop_step(

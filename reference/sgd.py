@@ -1,8 +1,6 @@
 """Stochastic gradient descent, with momentum, Nesterov's look ahead and weight decay.
 
-Buffers and arithmetic are float32, or float64 for float64 parameters; float16 and bfloat16 parameters have a float32 master
-copy in their state, of which they are the rounded image. Every function computes each element by itself. Non-finite gradients
-are no error: they go through as IEEE 754 says, and the claims name the range they speak of.
+What holds for all optimizers (dtypes, master copies, what is not finite) stands in `reference.optimizer.steps`.
 
 Sources: Polyak, "Some methods of speeding up the convergence of iteration methods" (1964); Sutskever, Martens, Dahl & Hinton,
 "On the importance of initialization and momentum in deep learning" (2013), in the form of `torch.optim.SGD`.
@@ -12,39 +10,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from reference.contracts import ensure, require
-from reference.exactness import exact
-from reference.hyperparameters import (
-    average_error,
-    flag_error,
-    gradient_error,
-    image_error,
-    is_average,
-    is_flag,
-    is_gradient_of,
-    is_image,
-    is_not_negative,
-    is_parameter,
-    not_negative_error,
-    parameter_error,
-)
-from reference.optimizer import (
-    Optimizer,
-    Stepped,
+from reference.optimizer import Optimizer
+from reference.optimizer.clauses import (
+    asks,
+    exact_where,
     is_begun,
-    is_state_of,
+    is_near,
     is_step,
-    master_copy,
-    state_error,
-    stepped,
-    working_copy,
+    largest_of,
+    least_of,
+    parameter,
+    state_of,
+    unit_of,
 )
+from reference.optimizer.steps import Stepped, coupled_decay, master_copy, stepped, uphill, working_copy
 from reference.validation import as_float64
 
 Array = npt.NDArray[Any]
@@ -75,40 +60,14 @@ def plus(x: Any, y: Any, factor: Any) -> Any:
 
 
 def _is_sum(result: Any, x: Any, y: Any, factor: Any) -> Any:
-    unit, least, quarter = _unit(x.dtype), _least(x.dtype), _quarter(x.dtype)
+    unit, least, quarter = unit_of(x.dtype), least_of(x.dtype), largest_of(x.dtype) / 4
     rate = factor.astype(x.dtype)
     there = np.isfinite(x) & np.isfinite(y) & np.isfinite(rate)
-    start, term = exact(_or_zero(x, there)), exact(_or_zero(rate, there)) * exact(_or_zero(y, there))
-    true, found = start + term, exact(_or_zero(result, np.isfinite(result)))
+    start, share, towards = exact_where(there, x, rate, y)
+    term = share * towards
+    true = start + term
     slack = unit * np.abs(true) + 2 * unit * np.abs(term) + least
-    within = np.isfinite(result) & (found - true <= slack) & (true - found <= slack)
-    return ~there | (np.abs(start) > quarter) | (np.abs(term) > quarter) | within
-
-
-def _or_zero(x: Any, there: Any) -> Any:
-    return np.where(there, x, 0)
-
-
-def _unit(dtype: Any) -> Fraction:
-    return Fraction(float(np.finfo(dtype).eps)) / 2
-
-
-def _least(dtype: Any) -> Fraction:
-    return Fraction(float(np.finfo(dtype).smallest_subnormal))
-
-
-def _quarter(dtype: Any) -> Fraction:
-    return Fraction(float(np.finfo(dtype).max)) / 4
-
-
-def uphill(grad: Any, maximize: bool) -> Any:
-    """The gradient of what is minimized: -g where the function is to be maximized."""
-    return -grad if maximize else grad
-
-
-def coupled_decay(theta: Any, grad: Any, weight_decay: Any) -> Any:
-    """The gradient of the loss plus ½ λ θ², that is g + λ θ. Without decay, g itself."""
-    return plus(grad, theta, weight_decay) if weight_decay != 0 else grad
+    return ~there | (np.abs(start) > quarter) | (np.abs(term) > quarter) | is_near(result, true, slack)
 
 
 def accumulated(momentum_buffer: Any, grad: Any, momentum: Any, dampening: Any) -> Any:
@@ -133,7 +92,7 @@ def _nesterov_error(momentum: Any, dampening: Any) -> ValueError:
     )
 
 
-@require(lambda param: is_parameter(param), lambda param: parameter_error("param", param))
+@parameter
 @ensure("SGD-8", lambda result, param: is_begun(result, param))
 def sgd_state(param: Array) -> SGDState:
     """The state of a parameter before its first step.
@@ -146,30 +105,18 @@ def sgd_state(param: Array) -> SGDState:
     return SGDState(0, None, master_copy(param))
 
 
-@require(lambda param: is_parameter(param), lambda param: parameter_error("param", param))
-@require(lambda grad, param: is_gradient_of(grad, param), lambda grad, param: gradient_error("grad", grad, param))
-@require(
-    lambda state, param: is_state_of(state, SGDState, param),
-    lambda state, param: state_error(state, SGDState, param, "sgd_state"),
-)
-@require(lambda param, state: is_image(param, state.master), lambda param: image_error("state.master", param))
-@require(lambda lr: is_not_negative(lr), lambda lr: not_negative_error("lr", lr))
-@require(lambda momentum: is_average(momentum), lambda momentum: average_error("momentum", momentum))
-@require(lambda dampening: is_average(dampening), lambda dampening: average_error("dampening", dampening))
-@require(
-    lambda weight_decay: is_not_negative(weight_decay),
-    lambda weight_decay: not_negative_error("weight_decay", weight_decay),
-)
-@require(lambda nesterov: is_flag(nesterov), lambda nesterov: flag_error("nesterov", nesterov))
+@asks(state_of(SGDState, "sgd_state"))
 @require(
     lambda nesterov, momentum, dampening: _can_look_ahead(nesterov, momentum, dampening),
     lambda momentum, dampening: _nesterov_error(momentum, dampening),
 )
-@require(lambda maximize: is_flag(maximize), lambda maximize: flag_error("maximize", maximize))
 @ensure(
     "SGD-7",
     lambda result, param, grad, state, lr, momentum, dampening, weight_decay, nesterov, maximize: is_step(
-        result, state, *_written_out(param, grad, state, (lr, momentum, dampening, weight_decay), nesterov, maximize)
+        result,
+        param,
+        state,
+        *_written_out(param, grad, state, (lr, momentum, dampening, weight_decay), nesterov, maximize),
     ),
 )
 def sgd_step(

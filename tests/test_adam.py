@@ -14,13 +14,13 @@ import numpy as np
 import oracle
 import pytest
 from adam_oracle import Settings
+from family import ADAM_OPTIONS
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import DTYPES, array, finite_floats
 
 from reference.adam import (
     AdamState,
-    Stepped,
     adam_state,
     adam_step,
     adamw_step,
@@ -32,20 +32,10 @@ from reference.adam import (
 )
 from reference.contracts import ContractViolation, level, postconditions
 from reference.elementwise import BLOCK
+from reference.optimizer.steps import Stepped
 
 BFLOAT16 = ml_dtypes.bfloat16
 STEPS: dict[str, Callable[..., Stepped]] = {"adam": adam_step, "adamw": adamw_step, "epsilon hat": epsilon_hat_step}
-OPTIONS = [
-    {},
-    {"lr": 0.1},
-    {"betas": (0.5, 0.75)},
-    {"betas": (0.0, 0.0)},
-    {"eps": 1e-3},
-    {"weight_decay": 0.1},
-    {"amsgrad": True},
-    {"maximize": True},
-    {"amsgrad": True, "maximize": True, "weight_decay": 0.5, "lr": 0.01, "betas": (0.8, 0.99), "eps": 1e-6},
-]
 KINDS = ["plain", "zero now and then", "mixed scales", "subnormal", "huge"]
 
 
@@ -110,7 +100,7 @@ def assert_within(got: Stepped, elements: list[adam_oracle.Element], amsgrad: bo
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("decoupled", [False, True], ids=["adam", "adamw"])
-@pytest.mark.parametrize("options", OPTIONS, ids=named)
+@pytest.mark.parametrize("options", ADAM_OPTIONS, ids=named)
 def test_two_hundred_steps_stay_within_their_derived_error(
     options: dict[str, Any], decoupled: bool, dtype: Any
 ) -> None:
@@ -133,7 +123,7 @@ def test_the_derived_error_is_small() -> None:
 
 
 @pytest.mark.parametrize("decoupled", [False, True], ids=["adam", "adamw"])
-@pytest.mark.parametrize("options", OPTIONS, ids=named)
+@pytest.mark.parametrize("options", ADAM_OPTIONS, ids=named)
 def test_torch_stays_within_the_same_error(options: dict[str, Any], decoupled: bool) -> None:
     torch = pytest.importorskip("torch", reason="the extra interop is not installed")
     kind = torch.optim.AdamW if decoupled else torch.optim.Adam

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reference.adam import AdamState, Stepped, first_moment, second_moment
+from reference.adam import AdamState, first_moment, second_moment
 from reference.adam_clauses import (
     has_sign,
     is_bounded_mean,
@@ -16,10 +16,9 @@ from reference.adam_clauses import (
     is_mean,
     is_mean_square,
     is_written_out,
-    least_of,
     most_mean_square,
-    unit_of,
 )
+from reference.optimizer.steps import Stepped
 
 BETA = np.float64(0.5)
 
@@ -32,13 +31,6 @@ def moved(x: Any, steps: int) -> Any:
     for _ in range(abs(steps)):
         x = np.nextafter(x, x.dtype.type(np.inf if steps > 0 else -np.inf))
     return x
-
-
-def test_units_and_least_numbers_are_those_of_the_format() -> None:
-    assert unit_of(np.dtype(np.float16)) == Fraction(1, 1 << 11)
-    assert unit_of(np.dtype(np.float32)) == Fraction(1, 1 << 24)
-    assert least_of(np.dtype(np.float32)) == Fraction(1, 1 << 149)
-    assert least_of(np.dtype(np.float64)) == Fraction(1, 1 << 1074)
 
 
 def test_a_mean_may_be_off_by_three_units() -> None:

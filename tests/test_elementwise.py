@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import numpy as np
 import pytest
 
 from reference import elementwise
+from reference.adam import next_step
+from reference.contracts import bare, interpreted
 from reference.elementwise import BLOCK, in_blocks
 
 
@@ -45,6 +48,35 @@ def test_an_argument_may_be_missing() -> None:
         return part, other
 
     result = in_blocks(function, x, None)
-    assert seen == [(BLOCK, None), (BLOCK, None)]
+    assert sorted(seen) == [(0, None), (BLOCK, None), (BLOCK, None)]  # of nothing, the dtypes are learned
     assert result[1] is None
     assert not np.shares_memory(result[0], x)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 9])
+def test_the_number_of_threads_changes_nothing(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(elementwise, "BLOCK", 10)
+    monkeypatch.setattr(elementwise, "THREADS", threads)
+    x = np.random.default_rng(0).standard_normal(75)
+    at_work = set()
+
+    def function(part: Any) -> tuple[Any, ...]:
+        at_work.add(threading.get_ident())
+        return (np.sqrt(np.abs(part)) / 3,)
+
+    (result,) = in_blocks(function, x)
+    assert np.array_equal(result, np.sqrt(np.abs(x)) / 3)
+    assert len(at_work) <= threads + 1  # the caller's learns the dtypes
+
+
+def test_threads_know_what_the_caller_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(elementwise, "BLOCK", 2)
+    monkeypatch.setattr(elementwise, "THREADS", 2)
+    with np.errstate(divide="ignore"):
+        (result,) = in_blocks(lambda part: (1 / part,), np.zeros(8))
+    assert np.isinf(result).all()
+    with np.errstate(divide="raise"), pytest.raises(FloatingPointError, match="divide by zero"):
+        in_blocks(lambda part: (1 / part,), np.zeros(8))
+    with interpreted(lambda function, args, kwargs: bare(function)(*args, **kwargs) + 1):
+        (steps,) = in_blocks(lambda part: (part + next_step(1),), np.zeros(8))
+    assert np.array_equal(steps, np.full(8, 3.0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import shutil
@@ -13,7 +14,8 @@ import pytest
 
 from proofs.mutation import refute
 from proofs.mutation.mutants import Module
-from proofs.mutation.refute import sampled_functions, trial
+from proofs.mutation.refute import Change, sampled_functions, trial
+from proofs.mutation.results import Keys, Row, name_of
 from reference import clipping, reductions
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -145,7 +147,7 @@ def test_a_diff_shows_the_one_line_that_changed() -> None:
 @pytest.mark.parametrize("module", [reductions, clipping])
 def test_the_reference_itself_keeps_its_contracts_on_a_few_inputs_of_each_kind(module: object) -> None:
     source = Path(str(module.__file__)).read_text(encoding="utf-8")  # type: ignore[attr-defined]
-    found = trial(module.__name__, source, tries=5)  # type: ignore[attr-defined]
+    found = trial(Change(module.__name__, source), tries=5)  # type: ignore[attr-defined]
     assert sampled_functions(module)  # type: ignore[arg-type]
     assert found.refutation is None
     assert found.difference is None
@@ -153,7 +155,8 @@ def test_the_reference_itself_keeps_its_contracts_on_a_few_inputs_of_each_kind(m
 
 def test_a_clause_of_the_original_refutes_a_mutant_and_names_the_input() -> None:
     source = Path(reductions.__file__).read_text(encoding="utf-8")
-    found = trial(reductions.__name__, source.replace("exponent - 1)", "exponent)"), {"power_of_two_at_most"}, tries=5)
+    shifted = source.replace("exponent - 1)", "exponent)")
+    found = trial(Change(reductions.__name__, shifted), {"power_of_two_at_most"}, tries=5)
     assert found.refutation is not None
     assert (found.refutation.how, found.refutation.what) == ("clause", "RED-2")
     assert found.refutation.inputs["x"].startswith("float64")
@@ -163,7 +166,7 @@ def test_a_mutant_that_never_ends_is_refuted(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(refute, "CALL_LIMIT", 0.2)
     source = Path(reductions.__file__).read_text(encoding="utf-8")
     endless = source.replace("while terms.size > 1:", "while terms.size > 0:")
-    found = trial(reductions.__name__, endless, {"tree_sum"}, tries=10)
+    found = trial(Change(reductions.__name__, endless), {"tree_sum"}, tries=10)
     assert found.refutation is not None
     assert found.refutation.how == "hang"
 
@@ -173,9 +176,73 @@ def test_a_contract_that_a_mutant_weakens_is_still_the_original_one() -> None:
     weakened = source.replace('"RED-2", lambda result, x: ', '"RED-2", lambda result, x: True or ').replace(
         "exponent - 1)", "exponent)"
     )
-    found = trial(reductions.__name__, weakened, {"power_of_two_at_most"}, tries=5)
+    found = trial(Change(reductions.__name__, weakened), {"power_of_two_at_most"}, tries=5)
     assert found.refutation is not None
     assert found.refutation.what == "RED-2"
+
+
+# Rows that are folders, and rows whose use by others judges them.
+
+INNER = """
+def halved(x):
+    return x / 2
+
+
+def _limit(x):
+    return min(x, 1)
+"""
+OUTER = """
+from inner import halved
+
+
+def quartered(x):
+    return halved(x) / _limit(x)
+
+
+def _limit(x):
+    return 2
+"""
+
+
+def test_a_change_concerns_those_who_use_it_in_other_files() -> None:
+    inner, outer = (Module.parse(*each) for each in (("inner.py", INNER, [OUTER]), ("outer.py", OUTER, [INNER])))
+    assert inner.concerned("halved") == {"halved", "quartered"}
+    assert outer.concerned("quartered") == {"quartered"}
+    assert Module.parse("inner.py", INNER).concerned("halved") == {"halved"}
+    other = Module.parse("inner.py", INNER, [OUTER.replace("/ _limit", "* _limit")])
+    assert other.fingerprint("halved") != inner.fingerprint("halved")
+
+
+def test_what_another_file_runs_is_changed_too() -> None:
+    assert "_limit" not in Module.parse("inner.py", INNER).mutated()
+    assert "_limit" in Module.parse("inner.py", INNER, [OUTER]).mutated()  # by name: which is meant, is not asked
+    mutants = [*Module.parse("a.py", INNER, [INNER]).mutants(), *Module.parse("b.py", INNER, [INNER]).mutants()]
+    assert len({mutant.id for mutant in mutants}) == len(mutants)
+
+
+def test_rows_may_be_folders() -> None:
+    row = Row("schedules", ROOT, ROOT / "proofs" / "mutation")
+    assert [path.name for path in row.files()] == ["rules.py", "weights.py"]
+    assert row.beside("reference/schedules/rules.py") == ["reference.schedules", "reference.schedules.weights"]
+    assert {mutant.path for mutant in Keys.of(row).mutants()} == {
+        path.relative_to(ROOT).as_posix() for path in row.files()
+    }
+    assert Row("clipping", ROOT, row.folder).beside("reference/clipping.py") == []
+
+
+def test_rows_that_use_another_judge_it_and_what_is_installed_stays() -> None:
+    row, path = Row("optimizer", ROOT, ROOT / "proofs" / "mutation"), "reference/optimizer/steps.py"
+    source = (ROOT / path).read_text(encoding="utf-8")
+    package = importlib.import_module("reference.optimizer")
+    before = {name: module for name, module in sys.modules.items() if name.startswith("reference")}
+    downhill = source.replace("return -grad if maximize", "return grad if maximize")
+    assert downhill != source
+    found = trial(Change(name_of(path), downhill, tuple(row.beside(path))), {"sgd_step", "adam_step"}, tries=20)
+    assert found.refutation is not None
+    assert found.refutation.what in ("SGD-7", "ADAM-14")
+    assert trial(Change(name_of(path), source, tuple(row.beside(path))), {"lion_step"}, tries=5).refutation is None
+    assert all(sys.modules[name] is module for name, module in before.items())
+    assert package.steps is before[name_of(path)]
 
 
 class Toy:

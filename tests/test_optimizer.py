@@ -6,6 +6,7 @@ import copy
 import pickle
 import random
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import ml_dtypes
@@ -18,6 +19,7 @@ from proofs.optimizer.lists import arrays_of
 from reference.adam_classes import Adam, AdamW
 from reference.lion import Lion
 from reference.optimizer import Optimizer, as_groups, master_copy
+from reference.optimizer.clauses import exact_where, is_near, largest_of, least_of, unit_of
 from reference.rmsprop import RMSprop
 from reference.sgd import SGD
 
@@ -335,3 +337,25 @@ def test_a_master_copy_rounds_back(dtype: Any) -> None:
     assert master.dtype == np.float32
     assert np.array_equal(master.astype(dtype), param, equal_nan=True)
     assert master_copy(param.astype(np.float32)) is None
+
+
+# What clauses about rounding are made of.
+
+
+def test_units_and_least_numbers_are_those_of_the_format() -> None:
+    assert unit_of(np.dtype(np.float16)) == Fraction(1, 1 << 11)
+    assert unit_of(np.dtype(np.float32)) == Fraction(1, 1 << 24)
+    assert least_of(np.dtype(np.float32)) == Fraction(1, 1 << 149)
+    assert least_of(np.dtype(np.float64)) == Fraction(1, 1 << 1074)
+    assert largest_of(np.dtype(np.float16)) == 65504
+
+
+def test_what_is_near_is_finite_and_within_the_slack() -> None:
+    found = np.array([1.0, 1.25, 0.75, 1.5, np.inf, np.nan])
+    assert list(is_near(found, Fraction(1), Fraction(1, 4))) == [True, True, True, False, False, False]
+
+
+def test_what_is_not_there_counts_as_0() -> None:
+    x = np.array([np.nan, 0.5])
+    assert list(exact_where(np.isfinite(x), x)[0]) == [0, Fraction(1, 2)]
+    assert list(exact_where(np.array([True, True]), np.array([0.1, 2]))[0]) == [Fraction(0.1), 2]

@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import functools
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
+from proofs.optimizer.laws import Both
 from proofs.prover.describe import prove, sampled_twin
 from proofs.prover.symbolic_run import Run
 from proofs.symbolic.ieee import IEEE
 from proofs.symbolic.inputs import Array, Input
-from reference.adam import AdamState, Moments, Stepped, adam_step, adamw_step
+from reference.adam import AdamState, Moments, adam_step, adamw_step
 from reference.contracts import bare, ensure
 from reference.exactness import same_bits
 from reference.hyperparameters import has_master, working_dtype
+from reference.optimizer.steps import Stepped
 
 NUMBER = Array(np.float64)
 STEP = 3  # so many were made before
-
-
-class Pair(NamedTuple):
-    """Two steps that a law compares."""
-
-    one: Stepped
-    other: Stepped
 
 
 def state_of(param: Any, moments: Moments) -> AdamState:
@@ -42,14 +37,14 @@ def _same_state(one: AdamState, other: AdamState) -> Any:
 @ensure("ADAM-30", lambda result: _same_state(result.one.state, result.other.state))
 def adamw_with_two_decays(
     param: Any, grad: Any, exp_avg: Any, exp_avg_sq: Any, lr: Any, decay: Any, other: Any
-) -> Pair:
+) -> Both:
     """The same step of AdamW with two decays.
 
     Claims
         ADAM-30  prove  IEEE(float16, float32, float64)  elementwise, from any state  the moments do not depend on λ
     """
     state = state_of(param, Moments(exp_avg, exp_avg_sq, None))
-    return Pair(*(adamw_step(param, grad, state, lr=lr, weight_decay=each) for each in (decay, other)))
+    return Both(*(adamw_step(param, grad, state, lr=lr, weight_decay=each) for each in (decay, other)))
 
 
 @ensure(
@@ -58,7 +53,7 @@ def adamw_with_two_decays(
 )
 def adam_with_decay_and_without(
     param: Any, grad: Any, exp_avg: Any, exp_avg_sq: Any, lr: Any, weight_decay: Any
-) -> Pair:
+) -> Both:
     """A step of Adam with a decay, and one without on the gradient of the loss plus ½ λ θ².
 
     Claims
@@ -68,7 +63,7 @@ def adam_with_decay_and_without(
     state = state_of(param, Moments(exp_avg, exp_avg_sq, None))
     theta = param if state.master is None else state.master
     regularised = grad.astype(theta.dtype) + weight_decay.astype(theta.dtype) * theta
-    return Pair(
+    return Both(
         adam_step(param, grad, state, lr=lr, weight_decay=weight_decay), adam_step(param, regularised, state, lr=lr)
     )
 

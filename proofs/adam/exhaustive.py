@@ -16,9 +16,10 @@ from proofs.prover.obligations import judge
 from proofs.prover.symbolic_run import Run, call_with, clauses_of
 from proofs.symbolic.ieee import IEEE
 from reference import contracts
-from reference.adam import Stepped, adam_state, adam_step, adamw_step, bias_correction, denominator
+from reference.adam import adam_state, adam_step, adamw_step, bias_correction, denominator
 from reference.contracts import bare, ensure
 from reference.exactness import same_bits
+from reference.optimizer.steps import Stepped
 
 LR = 1e-3
 Replaced = Mapping[Callable[..., Any], Callable[..., Any]]

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import functools
 import itertools
-import random
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from proofs.optimizer.whole import FLOATS, NUMBER, step_run, whole_steps
+from proofs.prover.claims import Twin
 from proofs.prover.describe import prove, sampled_twin
 from proofs.prover.symbolic_run import Run
 from proofs.symbolic.ieee import IEEE
-from proofs.symbolic.inputs import Array, Fixed, Input, Record
-from proofs.symbolic.theory import Theory
+from proofs.symbolic.inputs import Array, Fixed, Input
 from reference.adam import (
     AdamState,
     adam_state,
@@ -28,78 +27,18 @@ from reference.adam import (
     second_moment,
 )
 from reference.contracts import bare
-from reference.hyperparameters import has_master, working_dtype
 
-NUMBER = Array(np.float64)
-FLOATS = (np.float16, np.float32, np.float64)
-STEP = 3  # so many were made before
-FIELDS = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq", "master")
+MOMENTS = {False: ("exp_avg", "exp_avg_sq"), True: ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")}  # by AMSGrad
 
 
-@dataclass(frozen=True)
-class State(Record):
-    """An arbitrary `AdamState` in mid-run; ``members`` are those of its arrays that are there."""
-
-    kind: Any = AdamState
-    members: tuple[Array, ...] = ()
-    fields: tuple[str, ...] = ()
-
-    def symbolic(self, name: str, theory: Theory) -> AdamState:
-        return AdamState(STEP, **{field: part.symbolic(f"{name}.{field}", theory) for field, part in self._parts()})
-
-    def concrete(self, name: str, values: Mapping[str, Any]) -> AdamState:
-        return AdamState(STEP, **{field: part.concrete(f"{name}.{field}", values) for field, part in self._parts()})
-
-    def random(self, generator: random.Random) -> AdamState:
-        return AdamState(STEP, **{field: part.random(generator) for field, part in self._parts()})
-
-    def _parts(self) -> Iterator[tuple[str, Array]]:
-        return zip(self.fields, self.members, strict=True)
-
-    def _fields(self, name: str) -> list[tuple[str, Array]]:
-        return [(f"{name}.{field}", part) for field, part in self._parts()]
-
-
-def state_input(dtype: Any, size: int, amsgrad: bool) -> State:
-    """The states of a parameter of a dtype."""
-    there = {"max_exp_avg_sq": amsgrad, "master": has_master(np.dtype(dtype))}
-    fields = tuple(field for field in FIELDS if there.get(field, True))
-    return State(members=(Array(working_dtype(np.dtype(dtype)), (size,)),) * len(fields), fields=fields)
-
-
-def step_run(step: Callable[..., Any], dtype: Any, size: int, amsgrad: bool, maximize: bool) -> Run:
-    """A step of a few elements with these options, λ > 0 or none."""
-    inputs: dict[str, Input] = {
-        **dict.fromkeys(("param", "grad"), Array(dtype, (size,))),
-        "state": state_input(dtype, size, amsgrad),
-        **dict.fromkeys(("lr", "eps", "weight_decay"), NUMBER),
-        "betas": Fixed((np.float64(0.9), np.float64(0.999))),
-        "amsgrad": Fixed(amsgrad),
-        "maximize": Fixed(maximize),
+def each_option(step: Callable[..., Any], dtype: Any) -> dict[str, Run]:
+    """One element from any state, with each option, λ > 0 or none."""
+    run = functools.partial(step_run, step, AdamState, dtype, betas=(0.9, 0.999))
+    settings = dict.fromkeys(("lr", "eps", "weight_decay"), NUMBER)
+    return {
+        f"amsgrad {amsgrad}, maximize {maximize}": run(MOMENTS[amsgrad], amsgrad=amsgrad, maximize=maximize, **settings)
+        for amsgrad, maximize in itertools.product((False, True), repeat=2)
     }
-    return Run(step, inputs, IEEE(), draw=functools.partial(_similar, dtype, size, amsgrad, maximize))
-
-
-def _similar(dtype: Any, size: int, amsgrad: bool, maximize: bool, generator: random.Random) -> dict[str, Any]:
-    """Numbers of such sizes that every operation counts."""
-
-    def some(kind: Any) -> Any:
-        return np.array([generator.uniform(0.5, 9) for _ in range(size)], kind)
-
-    param, working = some(dtype), working_dtype(np.dtype(dtype))
-    master = param.astype(working) if has_master(np.dtype(dtype)) else None
-    squares = some(working) * working.type(2.0**-8)
-    state = AdamState(STEP, some(working), squares, some(working) if amsgrad else None, master)
-    settings = {name: np.float64(generator.uniform(0.1, 1)) for name in ("lr", "eps", "weight_decay")}
-    betas = (np.float64(0.9), np.float64(0.999))
-    flags = {"amsgrad": amsgrad, "maximize": maximize, "betas": betas}
-    return {"param": param, "grad": -some(dtype), "state": state, **settings, **flags}
-
-
-def each_option(step: Callable[..., Any], dtype: Any) -> Iterator[tuple[str, Run]]:
-    """All options, with one element."""
-    for amsgrad, maximize in itertools.product((False, True), repeat=2):
-        yield f"amsgrad {amsgrad}, maximize {maximize}: ", step_run(step, dtype, 1, amsgrad, maximize)
 
 
 def _lerp(exp_avg: Any, grad: Any, beta: Any) -> Any:
@@ -127,22 +66,22 @@ BUGS = (
     ("product first", "takes (step_size m) / divisor", change, _product_first),
 )
 
+
+def _planted(clause: str, step: Callable[..., Any], runs: Mapping[str, Run]) -> list[Twin]:
+    """The bugs, but for one in a root that the step has not."""
+    plain = next(iter(runs.values()))
+    here = [bug for bug in BUGS if step is not epsilon_hat_step or bug[2] is not denominator]
+    return [sampled_twin(bug, why, plain, clause, {piece: other}) for bug, why, piece, other in here]
+
+
 for clause, step in (("ADAM-14", adam_step), ("ADAM-15", adamw_step), ("ADAM-16", epsilon_hat_step)):
-    for dtype in FLOATS:
-        name = np.dtype(dtype).name
-        prove(
-            clause,
-            step,
-            variant=name,
-            theory=f"IEEE({name})",
-            bound="elementwise, any state, default β, all options",
-            runs=functools.partial(each_option, step, dtype),
-            twins=[
-                sampled_twin(bug, why, step_run(step, dtype, 1, False, False), clause, {piece: other})
-                for bug, why, piece, other in BUGS
-                if piece is not denominator or step is not epsilon_hat_step  # whose root is 1
-            ],
-        )
+    whole_steps(
+        clause,
+        step,
+        functools.partial(each_option, step),
+        functools.partial(_planted, clause, step),
+        "elementwise, any state, default β, all options",
+    )
 
 
 def _ones(param: Any, *, amsgrad: bool = False) -> AdamState:

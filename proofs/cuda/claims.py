@@ -38,7 +38,7 @@ def _sgd_options(dtype: Any) -> Mapping[str, Run]:
 
 
 def _adam_options(step: Callable[..., Any]) -> Callable[[Any], Mapping[str, Run]]:
-    return lambda dtype: {label.removesuffix(": "): run for label, run in adam_whole.each_option(step, dtype)}
+    return lambda dtype: adam_whole.each_option(step, dtype)
 
 
 def _larger(path: Path, arguments: dict[str, Any], result: Any) -> None:

@@ -169,7 +169,7 @@ class KernelClaim:
     clause: str
     function: Callable[..., Any]
     inputs: Callable[[Any, int], Run]
-    at: Callable[..., OnElements]
+    at: Callable[..., Callable[..., Any]]
     wanted: Callable[..., Any]
     name: str
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 import inspect
 import random
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from proofs.lion.pieces import two_signs
 from proofs.lion.planted import planted
-from proofs.prover.claims import Twin
+from proofs.optimizer.laws import Both, planting
 from proofs.prover.describe import prove, sampled_twin
 from proofs.prover.symbolic_run import Run
 from proofs.symbolic.ieee import IEEE
@@ -20,16 +20,9 @@ from proofs.symbolic.real import Real
 from reference.contracts import bare, ensure
 from reference.exactness import exact, same_bits
 from reference.lion import LionState, lion_step, moved
-from reference.optimizer import Stepped
+from reference.optimizer.steps import Stepped
 
 NUMBER, ONE = Array(np.float64), Array(np.float64, (1,))
-
-
-class Both(NamedTuple):
-    """The results of two steps."""
-
-    one: Stepped
-    other: Stepped
 
 
 def are_settings(lr: Any, now: Any, later: Any = 0.5, decay: Any = 0.0) -> Any:
@@ -168,10 +161,7 @@ def drawing(run: Run, **given: Any) -> Run:
     return run.drawing(draw)
 
 
-def bugs(run: Run, clause: str, *names: str) -> list[Twin]:
-    """Twins with these bugs."""
-    plant = functools.partial(sampled_twin, run=run, clause=clause, tries=1000)
-    return [plant(name, f"has the bug: {name}", replaced={lion_step: planted(name)}) for name in names]
+bugs = planting(lion_step, planted, tries=1000)
 
 
 def run_of(law: Any, theory: Any, domain: Any, dtype: Any = np.float64, **inputs: Any) -> Run:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import numpy as np
 
-from proofs.prover.describe import prove, sampled_twin, twin
+from proofs.prover.describe import prove_in, sampled_twin, twin
 from proofs.prover.symbolic_run import Run
 from proofs.symbolic.ieee import IEEE
 from proofs.symbolic.inputs import Array
@@ -32,27 +31,28 @@ def _unsigned(theta: Any, x: Any, lr: Any) -> Any:
     return theta - lr.astype(theta.dtype) * x
 
 
-for dtype in (np.float16, np.float32, np.float64):
-    name = np.dtype(dtype).name
+def move_run(dtype: Any) -> Run:
+    """`moved`, lr any finite number from 0 on."""
     element = Array(dtype, (1,), (-4, 4))
-    run = Run(
+    return Run(
         moved,
         {"theta": element, "x": element, "lr": Array(np.float64, (), (0.1, 0.9))},
         IEEE(),
         domain=lambda lr: (lr >= 0) & np.isfinite(lr),
     )
-    plant = functools.partial(sampled_twin, run=run, clause="LION-1")
-    prove(
-        "LION-1",
-        moved,
-        variant=name,
-        theory=f"IEEE({name})",
-        bound="elementwise, lr >= 0, θ no NaN",
-        runs=functools.partial(list, [("", run)]),
-        twins=[
-            twin("two signs", "has no sign for 0", run, "LION-1", {moved: two_signs}),
-            twin("without NaN", "takes NaN for 0", run, "LION-1", {moved: _without_nan}),
-            plant("uphill", "goes the other way", replaced={moved: _uphill}),
-            plant("no sign", "moves by lr x", replaced={moved: _unsigned}),
-        ],
-    )
+
+
+prove_in(
+    (np.float16, np.float32, np.float64),
+    "LION-1",
+    moved,
+    theory="IEEE",
+    bound="elementwise, lr >= 0, θ no NaN",
+    run=move_run,
+    twins=lambda run: [
+        twin("two signs", "has no sign for 0", run, "LION-1", {moved: two_signs}),
+        twin("without NaN", "takes NaN for 0", run, "LION-1", {moved: _without_nan}),
+        sampled_twin("uphill", "goes the other way", run, "LION-1", {moved: _uphill}),
+        sampled_twin("no sign", "moves by lr x", run, "LION-1", {moved: _unsigned}),
+    ],
+)

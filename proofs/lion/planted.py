@@ -7,7 +7,7 @@ from typing import Any
 
 from reference.adam import first_moment
 from reference.lion import LionState, moved
-from reference.optimizer import Stepped, stepped, working_copy
+from reference.optimizer.steps import Stepped, stepped, working_copy
 from reference.sgd import plus
 from reference.validation import as_float64
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from proofs.lion.planted import planted
-from proofs.optimizer.whole import first_states, step_run, whole_steps
+from proofs.optimizer.laws import planting
+from proofs.optimizer.whole import first_states, planted_in, step_run, whole_steps
 from proofs.prover.symbolic_run import Run
 from reference.lion import LionState, lion_state, lion_step
 
@@ -26,5 +27,5 @@ BUGS = {
     "coupled decay": "whole",
     "maximize forgotten": "whole",
 }
-whole_steps("LION-3", lion_step, _runs, planted, BUGS)
+whole_steps("LION-3", lion_step, _runs, planted_in(planting(lion_step, planted, tries=200), "LION-3", BUGS))
 first_states("LION-4", lion_state, lambda param: LionState(0, np.ones(param.shape, np.float32)))

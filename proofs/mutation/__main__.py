@@ -23,7 +23,7 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def mutate(
-    row: Annotated[str, typer.Argument(help="A module of reference/.")],
+    row: Annotated[str, typer.Argument(help="A module or folder of reference/.")],
     jobs: Annotated[int, typer.Option(min=1, help="Processes at once.")] = os.cpu_count() or 1,
     sample: Annotated[int, typer.Option(min=0, help="Only run this many mutants again, and compare.")] = 0,
     seed: Annotated[int, typer.Option(help="Which ones.")] = 0,
@@ -44,13 +44,13 @@ def mutate(
 ) -> None:
     """Change the reference in small ways; exit 0 only if the row's claims notice every change that is not explained."""
     where = Row(row, root, folder)
-    if not where.path.is_file():
+    if not where.files():
         typer.echo(f"there is no row {row}", err=True)
         raise typer.Exit(2)
     cache = Path(os.environ.get("PROOFGRAD_CACHE") or ".proofgrad-cache")
     settings = campaign.Settings(jobs, limit, cache, reprove.Settings(timeout, prover_limit, claims), inputs_only)
     keys, store = Keys.of(where), store_of(where)
-    mutants = list(keys.module.mutants())
+    mutants = keys.mutants()
     if not check_fresh and not sample:
         store.keep_only(mutants)
         with _Screen(len(mutants)) as screen:

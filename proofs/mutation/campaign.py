@@ -12,8 +12,8 @@ from typing import Any
 
 from proofs.mutation import reprove
 from proofs.mutation.mutants import Mutant
-from proofs.mutation.refute import Trial, trial
-from proofs.mutation.results import Json, Keys, Row, Store, explanations_of
+from proofs.mutation.refute import Change, Trial, trial
+from proofs.mutation.results import Json, Keys, Row, Store, explanations_of, name_of
 from proofs.prover.claims import registry_at
 from proofs.prover.pool import Failure, Pool
 from proofs.prover.run import SOURCE
@@ -68,7 +68,7 @@ def run(
 
 def _search(row: Row, keys: Keys, mutants: Sequence[Mutant], settings: Settings, keep: Watcher) -> None:
     """Stage 1, each mutant in a process that can be killed."""
-    pool = Pool(settings.jobs, ["proofs.mutation.refute", row.module])
+    pool = Pool(settings.jobs, ["proofs.mutation.refute", row.module, *row.beside(keys.modules[0].path)])
 
     def done(mutant: Mutant) -> Callable[[Trial | Failure, float], None]:
         return lambda outcome, seconds: keep(mutant, {"key": keys.stage_1(mutant), **_tried(outcome)})
@@ -77,11 +77,14 @@ def _search(row: Row, keys: Keys, mutants: Sequence[Mutant], settings: Settings,
         if (found := _tried(outcome))["killed"]:
             raise RuntimeError(f"the reference as it is breaks {found['what']} on an input: {found['inputs']}")
 
-    if mutants:
-        pool.submit(trial, row.module, keys.module.source, limit=settings.limit, done=unchanged)
+    def submit(path: str, source: str, *concerned: set[str], **how: Any) -> None:
+        change = Change(name_of(path), source, tuple(row.beside(path)))
+        pool.submit(trial, change, *concerned, limit=settings.limit, **how)
+
+    for module in keys.modules if mutants else ():
+        submit(module.path, module.source, done=unchanged)
     for mutant in mutants:
-        concerned = keys.module.concerned(mutant.unit)
-        pool.submit(trial, row.module, mutant.source, concerned, limit=settings.limit, done=done(mutant))
+        submit(mutant.path, mutant.source, keys.module_of(mutant).concerned(mutant.unit), done=done(mutant))
     pool.drain()
 
 
@@ -94,30 +97,30 @@ def _tried(outcome: Trial | Failure) -> Json:
 
 
 def _prove(row: Row, keys: Keys, mutants: Sequence[Mutant], settings: Settings, keep: Watcher) -> None:
-    """Stage 2, each mutant in a tree of its own; only claims about functions that the change can reach are run."""
+    """Stage 2, each mutant in a tree of its own; only claims about functions that the change can reach, and laws, are run."""
     if not mutants:
         return
     claims = [
-        (claim.id, claim.function.rpartition(".")[2])
+        claim
         for claim in registry_at(settings.prover.source or SOURCE)
         if claim.row == row.name and claim.verb != "refute"
     ]
 
-    def prover(source: str, chosen: Sequence[str]) -> reprove.Proofs:
-        return reprove.reprove(row.root, f"reference/{row.name}.py", source, chosen, settings.cache, settings.prover)
+    def prover(path: str, source: str, chosen: Sequence[str]) -> reprove.Proofs:
+        return reprove.reprove(row.root, path, source, chosen, settings.cache, settings.prover)
 
-    unchanged = prover(keys.module.source, [claim for claim, _ in claims])
+    unchanged = prover(keys.modules[0].path, keys.modules[0].source, [claim.id for claim in claims])
     if unchanged.fallen or unchanged.trouble:
         fallen = ", ".join(unchanged.fallen) or unchanged.trouble
         raise RuntimeError(f"not established for the reference as it is: {fallen}")
 
     def proofs(mutant: Mutant) -> Json:
-        concerned = keys.module.concerned(mutant.unit)
-        chosen = [claim for claim, function in claims if function in concerned]
+        concerned = keys.module_of(mutant).concerned(mutant.unit)
+        chosen = [claim.id for claim in claims if _is_about(claim.function, concerned)]
         result: Json = {"key": keys.stage_2(mutant), "killed": False, "claims": {}}
         if not chosen:
             return result | {"trouble": "no claim is about a function that this change can reach"}
-        found = prover(mutant.source, chosen)
+        found = prover(mutant.path, mutant.source, chosen)
         fallen = {claim: {"verdict": verdict, "why": why} for claim, (verdict, why) in found.fallen.items()}
         return result | {"killed": bool(fallen or found.trouble), "claims": fallen, "trouble": found.trouble}
 
@@ -129,6 +132,12 @@ def _prove(row: Row, keys: Keys, mutants: Sequence[Mutant], settings: Settings, 
         except BaseException:
             threads.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def _is_about(function: str, concerned: Container[str]) -> bool:
+    """Whether a claim about this function is one about a function of the reference among these, or a law of any."""
+    module, _, name = function.rpartition(".")
+    return name in concerned or not module.startswith("reference.")
 
 
 def status(mutant: Mutant, store: Store, keys: Keys, explained: Container[str]) -> Status:
@@ -164,7 +173,7 @@ def _proven(proven: Json, tried: Json) -> Status:
 def sample(row: Row, store: Store, settings: Settings, count: int, seed: int) -> list[str]:
     """Run some mutants again in a scratch store; how what they show now differs from what is kept."""
     keys = Keys.of(row)
-    mutants = list(keys.module.mutants())
+    mutants = keys.mutants()
     chosen = random.Random(seed).sample(mutants, min(count, len(mutants)))
     again = Scratch()
     run(row, chosen, again, settings)

@@ -6,12 +6,13 @@ import ast
 import difflib
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from proofs.mutation.operators import Change, changes, negated
 
 SILENT_FIELDS = ("annotation", "returns", "decorator_list")
+SHELLS = ("Optimizer",)  # classes with code of their own: of others, no method is changed
 CLAUSE_FIELDS = {"Norm": ("at_most", "surely_within")}  # of a table of the code: only clauses read these
 Unit = ast.FunctionDef | ast.ClassDef | ast.Assign | ast.AnnAssign
 
@@ -21,6 +22,7 @@ class Mutant:
     """One change to one function or constant, and the module with it in place."""
 
     id: str
+    path: str
     unit: str
     kind: str
     line: int
@@ -32,36 +34,50 @@ class Mutant:
 
 @dataclass(frozen=True)
 class Module:
-    """A module's source and its functions, classes and constants by name."""
+    """A module's source and its functions, classes and constants by name.
+
+    ``beside`` are those of the modules that use it or that it uses, in its row: of one name there may be several.
+    """
 
     path: str
     source: str
     units: Mapping[str, Unit]
+    beside: tuple[tuple[str, Unit], ...] = ()
 
     @staticmethod
-    def parse(path: str, source: str) -> Module:
-        """Read a module; ``path`` is what diffs call it."""
-        return Module(path, source, dict(_units(ast.parse(source))))
+    def parse(path: str, source: str, beside: Iterable[str] = ()) -> Module:
+        """Read a module; ``path`` is what diffs call it, ``beside`` are the sources of those beside it."""
+        others = tuple(unit for other in beside for unit in _units(ast.parse(other)))
+        return Module(path, source, dict(_units(ast.parse(source))), others)
 
     def mutated(self) -> list[str]:
         """The units that run when a public function does; what only contracts use is a statement, not code."""
-        roots = [name for name, unit in self.units.items() if isinstance(unit, ast.FunctionDef) and name[0] != "_"]
-        uses = {name: _names(self._running(unit)) for name, unit in self.units.items()}
-        reached = _reachable(roots, uses)
-        return [name for name in self.units if name in reached and not isinstance(self.units[name], ast.ClassDef)]
+        public = [name for name, unit in self._all() if isinstance(unit, ast.FunctionDef) and name[0] != "_"]
+        reached = _reachable([*public, *SHELLS], self._uses(self._running))
+        running = [name for name in self.units if name in reached]
+        return [name for name in running if name in SHELLS or not isinstance(self.units[name], ast.ClassDef)]
 
     def concerned(self, name: str) -> set[str]:
         """A unit and all that use it, at first or second hand: whose results a change to it can reach."""
-        uses = self._uses()
+        uses = self._uses(ast.walk)
         return _reachable([name], {other: {user for user in uses if other in uses[user]} for other in uses})
 
     def fingerprint(self, name: str) -> str:
         """A hash of all code that decides what a change to one unit does: what it concerns, and all that they use."""
-        deciding = _reachable(self.concerned(name), self._uses())
-        return digest(*(f"{other} {_code(self.units[other])}" for other in sorted(deciding)))
+        deciding = _reachable(self.concerned(name), self._uses(ast.walk))
+        return digest(*sorted(f"{other} {_code(unit)}" for other, unit in self._all() if other in deciding))
 
-    def _uses(self) -> dict[str, set[str]]:
-        return {name: _names(ast.walk(unit)) for name, unit in self.units.items()}
+    def _all(self) -> Iterator[tuple[str, Unit]]:
+        """The units of this module and of those beside it."""
+        yield from self.units.items()
+        yield from self.beside
+
+    def _uses(self, nodes: Callable[[Unit], Iterable[ast.AST]]) -> dict[str, set[str]]:
+        """The names that the units of each name use in these of their nodes."""
+        uses: dict[str, set[str]] = {}
+        for name, unit in self._all():
+            uses.setdefault(name, set()).update(_names(nodes(unit)))
+        return uses
 
     def mutants(self) -> Iterator[Mutant]:
         """Every mutant, in the order of the source."""
@@ -80,9 +96,11 @@ class Module:
             return None
         key = (name, change[0], before)
         seen[key] += 1
+        place_of = [self.path] if name in dict(self.beside) else []
         source = _replaced(self.source, place, after)
         return Mutant(
-            f"{name}-{digest(*key, str(seen[key]))[:8]}",
+            f"{name}-{digest(*place_of, *key, str(seen[key]))[:8]}",
+            self.path,
             name,
             change[0],
             place.lineno,

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import importlib.abc
+import importlib.machinery
+import importlib.util
 import inspect
 import itertools
 import signal
+import sys
 import types
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,11 +71,48 @@ def _limited(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGVTALRM, before)
 
 
-def load(name: str, source: str) -> types.ModuleType:
-    """A module from its source; the module that is installed under its name stays as it is."""
-    module = types.ModuleType(name)
-    exec(compile(source, f"<mutant of {name}>", "exec"), module.__dict__)
-    return module
+@dataclass(frozen=True)
+class Change:
+    """A module with other source, and those ``beside`` it that use it: they are loaded anew, and their contracts judge too."""
+
+    name: str
+    source: str
+    beside: tuple[str, ...] = ()
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """All that are loaded anew."""
+        return self.name, *self.beside
+
+
+class _Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Finds the changed module in the place of the file, and all others where they are."""
+
+    def __init__(self, change: Change) -> None:
+        self._change = change
+
+    def find_spec(self, name: str, path: object, target: object = None) -> importlib.machinery.ModuleSpec | None:
+        return importlib.util.spec_from_loader(name, self) if name == self._change.name else None
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        exec(compile(self._change.source, f"<mutant of {module.__name__}>", "exec"), module.__dict__)
+
+
+def load(change: Change) -> dict[str, types.ModuleType]:
+    """The modules with the change in place, by name; those that are installed under their names stay as they are."""
+    kept = {name: sys.modules.pop(name) for name in change.modules if name in sys.modules}
+    finder = _Changed(change)
+    sys.meta_path.insert(0, finder)
+    try:
+        return {name: importlib.import_module(name) for name in change.modules}
+    finally:
+        sys.meta_path.remove(finder)
+        for name in change.modules:
+            sys.modules.pop(name, None)
+        sys.modules.update(kept)
+        for name, module in kept.items():
+            package, _, own = name.rpartition(".")
+            setattr(sys.modules[package], own, module)
 
 
 def sampled_functions(original: types.ModuleType) -> list[Function]:
@@ -87,40 +128,45 @@ def sampled_functions(original: types.ModuleType) -> list[Function]:
     return [function for function in stated if has_samples(function)]
 
 
-def trial(name: str, source: str, concerned: Collection[str] | None = None, tries: int = TRIES) -> Trial:
-    """Judge the module ``name`` with other source by the contracts of the original.
+def trial(change: Change, concerned: Collection[str] | None = None, tries: int = TRIES) -> Trial:
+    """Judge a changed module by the contracts of the original, and of those beside it.
 
     ``concerned`` names the functions that the change can reach; by default all are run.
     """
-    original = importlib.import_module(name)
-    functions = [f for f in sampled_functions(original) if concerned is None or f.__name__ in concerned]
+    originals = [importlib.import_module(name) for name in change.modules]
+    stated = [function for original in originals for function in sampled_functions(original)]
+    functions = [f for f in stated if concerned is None or f.__name__ in concerned]
     with np.errstate(all="ignore"), contracts.level("none"):
-        return _trial(original, source, functions, tries)
+        return _trial(originals, change, functions, tries)
 
 
-def _trial(original: types.ModuleType, source: str, functions: list[Function], tries: int) -> Trial:
-    name = original.__name__
+def _trial(originals: list[types.ModuleType], change: Change, functions: list[Function], tries: int) -> Trial:
     try:
-        mutant = load(name, source)
+        modules = load(change)
     except Exception as error:
-        return Trial(Refutation("exception", f"import raises {_short(error)}", name, {}, False))
-    judge = _Judge(original)
+        return Trial(Refutation("exception", f"import raises {_short(error)}", change.name, {}, False))
+    mutants = {function: getattr(modules[function.__module__], function.__name__) for function in functions}
+    judge = _Judge(originals)
     for beyond in (False, True):
         for function, arguments in _interleaved(functions, tries, beyond):
-            found = judge.broken(function, getattr(mutant, function.__name__), arguments)
+            found = judge.broken(function, mutants[function], arguments)
             if found is not None:
                 how, what = found
                 inputs = {key: _shown(value) for key, value in arguments.items()}
                 return Trial(Refutation(how, what, function.__name__, inputs, beyond))
-    return Trial(None, _difference(functions, mutant, tries))
+    return Trial(None, _difference(mutants, tries))
 
 
 class _Judge:
-    """Runs a mutant's functions and checks every call between functions of its row by the original's contracts."""
+    """Runs a mutant's functions and checks every call between functions of its row by the originals' contracts."""
 
-    def __init__(self, original: types.ModuleType) -> None:
-        self._originals = _own_functions(original)
-        self._module = original.__name__
+    def __init__(self, originals: Iterable[types.ModuleType]) -> None:
+        self._originals = {
+            (module.__name__, name): function
+            for module in originals
+            for name, function in _own_functions(module).items()
+        }
+        self._modules = {module for module, _ in self._originals}
 
     def broken(self, original: Function, mutant: Function, arguments: Mapping[str, Any]) -> tuple[str, str] | None:
         """How and what the call breaks, or nothing."""
@@ -138,8 +184,8 @@ class _Judge:
 
     def _interpret(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """A call: the original's preconditions, the mutant's body, the original's clauses."""
-        own = function.__module__ == self._module
-        stated = self._originals.get(function.__name__, function) if own else function
+        own = function.__module__ in self._modules
+        stated = self._originals.get((function.__module__, function.__name__), function)
         arguments = bind(stated, args, kwargs)
         with contracts.interpreted(None):
             for clause in contracts.preconditions(stated):
@@ -154,11 +200,11 @@ class _Judge:
         return result
 
 
-def _difference(functions: list[Function], mutant: types.ModuleType, tries: int) -> str | None:
+def _difference(mutants: Mapping[Function, Function], tries: int) -> str | None:
     """The first input on which a surviving mutant gives other bits than the original."""
     for beyond in (False, True):
-        for function, arguments in _interleaved(functions, tries, beyond):
-            before, after = function(**arguments), getattr(mutant, function.__name__)(**arguments)
+        for function, arguments in _interleaved(list(mutants), tries, beyond):
+            before, after = function(**arguments), mutants[function](**arguments)
             if not _same(before, after):
                 inputs = ", ".join(f"{key}={_shown(value)}" for key, value in arguments.items())
                 return f"{function.__name__}({inputs}): {_shown(before)}, mutant {_shown(after)}"

@@ -16,6 +16,8 @@ from proofs.prover.files import write_atomically
 
 Json = dict[str, Any]
 INFRASTRUCTURE = ("proofs.prover", "proofs.symbolic", "proofs.mutation")
+NO_CODE = ("__init__.py", "clauses.py")  # of a row that is a folder: exports, and what only contracts say
+JUDGES = {"optimizer": ("sgd", "rmsprop", "lion", "adam")}  # rows that use another, and state what comes of it
 
 
 @dataclass(frozen=True)
@@ -30,14 +32,34 @@ class Row:
     def module(self) -> str:
         return f"reference.{self.name}"
 
-    @property
-    def path(self) -> Path:
-        """The row's file in the reference."""
-        return self.root / "reference" / f"{self.name}.py"
+    def files(self) -> list[Path]:
+        """The row's files of code in the reference: one, or those of its folder."""
+        place = self.root / "reference" / self.name
+        alone = place.with_suffix(".py")
+        return [alone] if alone.is_file() else sorted(path for path in place.glob("*.py") if path.name not in NO_CODE)
 
-    def parsed(self) -> Module:
-        """The row's source."""
-        return Module.parse(f"reference/{self.name}.py", self.path.read_text(encoding="utf-8"))
+    def modules(self) -> list[Module]:
+        """The row's sources, each beside the others and those of its judges."""
+        paths = [*self.files(), *(path for judge in self._judges() for path in judge.files())]
+        texts = {path: path.read_text(encoding="utf-8") for path in paths}
+        return [
+            Module.parse(
+                path.relative_to(self.root).as_posix(),
+                texts[path],
+                [text for other, text in texts.items() if other != path],
+            )
+            for path in self.files()
+        ]
+
+    def beside(self, path: str) -> list[str]:
+        """The modules that a change in this file can reach and that judge it: the rest of the row, and the row's judges."""
+        package = [self.module] if len(self.files()) > 1 else []
+        files = [file for row in (self, *self._judges()) for file in row.files()]
+        names = [name_of(file.relative_to(self.root).as_posix()) for file in files]
+        return [*package, *(name for name in names if name != name_of(path))]
+
+    def _judges(self) -> list[Row]:
+        return [Row(name, self.root, self.folder) for name in JUDGES.get(self.name, ())]
 
     def has_claims(self) -> bool:
         """Whether there are proofs to run."""
@@ -50,16 +72,27 @@ class Keys:
 
     inputs: str  # of stage 1: the rest of the reference and the samples
     claims: str  # of stage 2: the rest of the reference and the proofs of the row
-    module: Module
+    modules: tuple[Module, ...]
 
     @staticmethod
     def of(row: Row) -> Keys:
         """The hashes of the tree as it is."""
-        reference = _digest_of(row.root, _imported(row.root, row.module, "reference") - {row.module})
-        samples = ("samples", "samples.numbers", f"samples.{row.name}")
+        judges = JUDGES.get(row.name, ())
+        starts = (row.module, *(f"reference.{judge}" for judge in judges))
+        imported = set().union(*(_imported(row.root, start, "reference") for start in starts))
+        reference = _digest_of(row.root, imported - {name_of(module.path) for module in row.modules()})
+        samples = ("samples", "samples.numbers", *(f"samples.{name}" for name in (row.name, *judges)))
         search = _digest_of(row.root, [f"proofs.mutation.{name}" for name in (*samples, "refute")])
         proofs = _digest_of(row.root, _imported(row.root, f"proofs.{row.name}", "proofs"))
-        return Keys(digest(reference, search), digest(reference, proofs), row.parsed())
+        return Keys(digest(reference, search), digest(reference, proofs), tuple(row.modules()))
+
+    def mutants(self) -> list[Mutant]:
+        """Every mutant of the row."""
+        return [mutant for module in self.modules for mutant in module.mutants()]
+
+    def module_of(self, mutant: Mutant) -> Module:
+        """The module that a mutant changes."""
+        return next(module for module in self.modules if module.path == mutant.path)
 
     def stage_1(self, mutant: Mutant) -> str:
         """What decides whether an input refutes a mutant."""
@@ -70,7 +103,7 @@ class Keys:
         return self._key(mutant, self.claims)
 
     def _key(self, mutant: Mutant, surroundings: str) -> str:
-        return digest(self.module.fingerprint(mutant.unit), mutant.kind, mutant.after, surroundings)[:16]
+        return digest(self.module_of(mutant).fingerprint(mutant.unit), mutant.kind, mutant.after, surroundings)[:16]
 
 
 class Store:
@@ -145,6 +178,11 @@ def _imports(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
+
+
+def name_of(path: str) -> str:
+    """The module in a file of the tree."""
+    return path.removesuffix(".py").replace("/", ".")
 
 
 def _file(root: Path, module: str) -> Path | None:

@@ -6,14 +6,14 @@ import functools
 import inspect
 import operator
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from proofs.optimizer.states import STEP, state_with
 from proofs.prover.claims import Twin
-from proofs.prover.describe import prove, sampled_twin
+from proofs.prover.describe import prove, prove_in, sampled_twin
 from proofs.prover.symbolic_run import Run
 from proofs.symbolic.ieee import IEEE
 from proofs.symbolic.inputs import Array, Fixed, Input
@@ -24,11 +24,16 @@ NUMBER = Array(np.float64)
 
 
 def step_run(step: Callable[..., Any], kind: Any, dtype: Any, fields: tuple[str, ...], **settings: Any) -> Run:
-    """A step of one element from any state in which these arrays are there; a setting that is ``None`` is any number above 0."""
+    """A step of one element from any state in which these arrays are there.
+
+    A setting that is ``None`` is any number above 0, and one that is ``NUMBER`` any that the step admits.
+    """
     working = working_dtype(np.dtype(dtype))
     there = (*fields, "master") if has_master(np.dtype(dtype)) else fields
     chosen: dict[str, Input] = {
-        name: NUMBER if value is None else Fixed(value if isinstance(value, bool | tuple) else np.float64(value))
+        name: NUMBER
+        if value is None or value is NUMBER
+        else Fixed(value if isinstance(value, bool | tuple) else np.float64(value))
         for name, value in settings.items()
     }
     inputs: dict[str, Input] = {
@@ -46,7 +51,7 @@ def step_run(step: Callable[..., Any], kind: Any, dtype: Any, fields: tuple[str,
         parts = {field: some(working) for field in fields}
         if has_master(np.dtype(dtype)):
             parts["master"] = param.astype(working)
-        numbers = {name: np.float64(generator.uniform(0.1, 0.9)) for name in positive}
+        numbers = {name: np.float64(generator.uniform(0.1, 0.9)) for name, kind in chosen.items() if kind is NUMBER}
         fixed = {name: kind.value for name, kind in chosen.items() if isinstance(kind, Fixed)}
         return {"param": param, "grad": -some(dtype), "state": kind(STEP, **parts), **numbers, **fixed}
 
@@ -68,10 +73,10 @@ def whole_steps(
     clause: str,
     step: Callable[..., Any],
     runs: Callable[[Any], Mapping[str, Run]],
-    planted: Callable[[str], Callable[..., Any]],
-    bugs: Mapping[str, str],
+    twins: Callable[[Mapping[str, Run]], Iterable[Twin]],
+    bound: str = "elementwise, any state, each option, settings 0 or > 0",
 ) -> None:
-    """Register that a step has the bits of what is written out; ``bugs`` name the run that shows each."""
+    """Register that a step has the bits of what is written out, with twins for its runs in each format."""
     for dtype in FLOATS:
         name = np.dtype(dtype).name
         each = runs(dtype)
@@ -80,27 +85,27 @@ def whole_steps(
             step,
             variant=name,
             theory=f"IEEE({name})",
-            bound="elementwise, any state, each option, settings 0 or > 0",
+            bound=bound,
             runs=functools.partial(list, [(f"{label}: ", run) for label, run in each.items()]),
-            twins=[_planted(each[label], step, clause, bug, planted(bug)) for bug, label in bugs.items()],
+            twins=twins(each),
         )
 
 
-def _planted(run: Run, step: Callable[..., Any], clause: str, bug: str, broken: Callable[..., Any]) -> Twin:
-    return sampled_twin(bug, f"has the bug: {bug}", run, clause, {step: broken}, tries=200)
+def planted_in(
+    bugs: Callable[..., list[Twin]], clause: str, shown_by: Mapping[str, str]
+) -> Callable[[Mapping[str, Run]], list[Twin]]:
+    """Twins with these bugs, each planted into the run that shows it."""
+    return lambda runs: [twin for bug, label in shown_by.items() for twin in bugs(runs[label], clause, bug)]
 
 
 def first_states(clause: str, start: Callable[..., Any], broken: Callable[..., Any]) -> None:
     """Register what the state of a parameter is before its first step."""
-    for dtype in FLOATS:
-        name = np.dtype(dtype).name
-        run = Run(start, {"param": Array(dtype, (2,))}, IEEE())
-        prove(
-            clause,
-            start,
-            variant=name,
-            theory=f"IEEE({name})",
-            bound="n = 2",
-            runs=functools.partial(list, [("", run)]),
-            twins=[sampled_twin("ones", "starts elsewhere", run, clause, {start: broken}, tries=10)],
-        )
+    prove_in(
+        FLOATS,
+        clause,
+        start,
+        theory="IEEE",
+        bound="n = 2",
+        run=lambda dtype: Run(start, {"param": Array(dtype, (2,))}, IEEE()),
+        twins=lambda run: [sampled_twin("ones", "starts elsewhere", run, clause, {start: broken}, tries=10)],
+    )

@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 from proofs.prover.claims import CLAIMS, Claim, Exhaustion, Obligation, Twin
 from proofs.prover.obligations import exhaust, obligations, search
 from proofs.prover.symbolic_run import Run, clauses_of
@@ -75,6 +77,34 @@ def prove(
         for name, planted in ((clause, twins), *further.items())
     ]
     return claims[0]
+
+
+def prove_in(
+    formats: Iterable[Any],
+    clause: str,
+    function: Callable[..., Any],
+    *,
+    theory: str,
+    bound: str,
+    run: Callable[[Any], Run],
+    twins: Callable[[Run], Iterable[Twin]],
+    also: Mapping[str, Callable[[Run], Iterable[Twin]]] | None = None,
+    assumes: Iterable[str] = (),
+) -> None:
+    """Register a claim of one run for each of some formats; ``run`` makes it for a format, twins plant bugs into it."""
+    for dtype in formats:
+        name, made = np.dtype(dtype).name, run(dtype)
+        prove(
+            clause,
+            function,
+            variant=name,
+            theory=f"{theory}({name})",
+            bound=bound,
+            assumes=assumes,
+            runs=functools.partial(list, [("", made)]),
+            twins=twins(made),
+            also={further: plant(made) for further, plant in (also or {}).items()},
+        )
 
 
 def exhaustive(

@@ -5,12 +5,12 @@ from __future__ import annotations
 import functools
 import random
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from proofs.prover.claims import Twin
-from proofs.prover.describe import prove, sampled_twin
+from proofs.optimizer.laws import Both, planting
+from proofs.prover.describe import prove
 from proofs.prover.symbolic_run import Run
 from proofs.rmsprop.planted import planted
 from proofs.symbolic.ieee import IEEE
@@ -19,19 +19,12 @@ from proofs.symbolic.paths import Path
 from proofs.symbolic.real import Real
 from reference.contracts import ensure
 from reference.exactness import exact, same_bits
-from reference.optimizer import Stepped
+from reference.optimizer.steps import Stepped
 from reference.rmsprop import RMSpropState, rmsprop_step
 from reference.sgd import plus
 
 NUMBER, ONE = Array(np.float64), Array(np.float64, (1,))
 BETWEEN = Array(np.float64, (), (0.1, 0.9))
-
-
-class Both(NamedTuple):
-    """The results of two steps that should be one."""
-
-    one: Stepped
-    other: Stepped
 
 
 def arrays_of(after: Stepped) -> list[Any]:
@@ -157,10 +150,7 @@ def drawing(run: Run, **given: Any) -> Run:
     return run.drawing(draw)
 
 
-def bugs(run: Run, clause: str, *names: str) -> list[Twin]:
-    """Twins with these bugs."""
-    plant = functools.partial(sampled_twin, run=run, clause=clause, tries=2000)
-    return [plant(name, f"has the bug: {name}", replaced={rmsprop_step: planted(name)}) for name in names]
+bugs = planting(rmsprop_step, planted, tries=2000)
 
 
 def _is_spread(square_avg: Any, grad_avg: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from reference.adam import first_moment, second_moment
-from reference.optimizer import Stepped, stepped, working_copy
+from reference.optimizer.steps import Stepped, stepped, working_copy
 from reference.rmsprop import RMSpropState, variance
 from reference.sgd import plus
 from reference.validation import as_float64

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from proofs.optimizer.whole import first_states, step_run, whole_steps
+from proofs.optimizer.laws import planting
+from proofs.optimizer.whole import first_states, planted_in, step_run, whole_steps
 from proofs.prover.symbolic_run import Run
 from proofs.rmsprop.planted import planted
 from reference.rmsprop import RMSpropState, rmsprop_state, rmsprop_step
@@ -35,5 +36,5 @@ BUGS = {
     "damped": "whole",
     "no decay": "whole",
 }
-whole_steps("RMS-4", rmsprop_step, _runs, planted, BUGS)
+whole_steps("RMS-4", rmsprop_step, _runs, planted_in(planting(rmsprop_step, planted, tries=200), "RMS-4", BUGS))
 first_states("RMS-5", rmsprop_state, lambda param: RMSpropState(0, np.ones(param.shape, np.float32)))

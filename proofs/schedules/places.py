@@ -10,7 +10,7 @@ import numpy as np
 
 from proofs.crosshair.claims import Bug, claim
 from proofs.schedules.tables import every
-from reference.schedules import cycle, passed
+from reference.schedules.weights import cycle, passed
 
 
 def _after(step: int, milestones: Sequence[int]) -> int:

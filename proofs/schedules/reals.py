@@ -21,18 +21,8 @@ from proofs.symbolic.paths import Path
 from proofs.symbolic.real import Real
 from reference.contracts import bare, ensure, preconditions, require
 from reference.elementary import cos, pow  # noqa: A004
-from reference.schedules import (
-    cosine,
-    cosine_decay,
-    interpolate,
-    linear,
-    part,
-    polynomial,
-    power_decay,
-    progress,
-    share,
-    warmup_stable_decay,
-)
+from reference.schedules import cosine, linear, polynomial, warmup_stable_decay
+from reference.schedules.weights import cosine_decay, interpolate, part, power_decay, progress, share
 from reference.validation import as_float64
 
 PROGRESS = Run(progress, {"step": NUMBER, "length": NUMBER}, Real())

@@ -8,7 +8,8 @@ from typing import Any
 
 from proofs.prover.claims import CLAIMS, Claim, Exhaustion, Replay
 from proofs.symbolic.inputs import show
-from reference.schedules import cosine, cycle, exponential, interpolate, linear
+from reference.schedules import cosine, exponential, linear
+from reference.schedules.weights import cycle, interpolate
 
 
 def false_statement(
@@ -28,7 +29,7 @@ def false_statement(
         Claim(
             id=name,
             row="schedules",
-            function=f"reference.schedules.{function.__name__}",
+            function=f"{function.__module__}.{function.__name__}",
             statement=statement,
             verb="refute",
             theory="IEEE(float64)",

@@ -18,22 +18,17 @@ from proofs.symbolic.ieee import IEEE
 from proofs.symbolic.inputs import Fixed, Input
 from reference.contracts import bare
 from reference.elementary import cos, pow  # noqa: A004
-from reference.schedules import (
+from reference.schedules import constant, cosine, exponential, linear, polynomial, warmup_stable_decay
+from reference.schedules.weights import (
     DECAYS,
-    constant,
-    cosine,
     cosine_decay,
-    exponential,
     geometric,
     interpolate,
-    linear,
     part,
-    polynomial,
     power_decay,
     progress,
     root_decay,
     share,
-    warmup_stable_decay,
 )
 from reference.validation import as_float64
 

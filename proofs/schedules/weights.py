@@ -15,7 +15,7 @@ from proofs.symbolic.ieee import IEEE
 from proofs.symbolic.inputs import Array, Fixed
 from reference.contracts import bare
 from reference.elementary import cos, pow  # noqa: A004
-from reference.schedules import cosine_decay, geometric, interpolate, power_decay, progress, root_decay, share
+from reference.schedules.weights import cosine_decay, geometric, interpolate, power_decay, progress, root_decay, share
 from reference.validation import as_float64
 
 ONE = Array(np.float64, (1,))

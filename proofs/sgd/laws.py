@@ -3,41 +3,27 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import random
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from proofs.prover.claims import Twin
-from proofs.prover.describe import prove, sampled_twin
+from proofs.optimizer.laws import Both, planting
+from proofs.prover.describe import prove
 from proofs.prover.symbolic_run import Run
 from proofs.sgd.planted import planted
 from proofs.symbolic.ieee import IEEE
 from proofs.symbolic.inputs import Array, Fixed, Input
-from reference.contracts import bare, ensure, require
+from reference.contracts import ensure
 from reference.exactness import same_bits
-from reference.hyperparameters import (
-    average_error,
-    has_master,
-    is_average,
-    is_not_negative,
-    not_negative_error,
-    working_dtype,
-)
-from reference.optimizer import Stepped
+from reference.hyperparameters import has_master, working_dtype
+from reference.optimizer.clauses import admits
+from reference.optimizer.steps import Stepped
 from reference.sgd import SGDState, plus, sgd_step
 
 FLOATS = (np.float16, np.float32, np.float64)
 NUMBER = Array(np.float64)
-
-
-class Both(NamedTuple):
-    """The results of two steps that should be one."""
-
-    one: Stepped
-    other: Stepped
 
 
 def begun(theta: Any, dtype: Any, buffer: Any) -> tuple[Any, SGDState]:
@@ -54,27 +40,6 @@ def arrays_of(after: Stepped) -> list[Any]:
 def same(result: Both) -> Any:
     """Whether two steps agree in all bits."""
     return same_bits(arrays_of(result.one), arrays_of(result.other))
-
-
-def admits(law: Callable[..., Any]) -> Callable[..., Any]:
-    """The settings that a step admits, for those that a law names; one more on top of its contract for each."""
-    checks = {
-        "lr": require(lambda lr: is_not_negative(lr), lambda lr: not_negative_error("lr", lr)),
-        "momentum": require(
-            lambda momentum: is_average(momentum), lambda momentum: average_error("momentum", momentum)
-        ),
-        "dampening": require(
-            lambda dampening: is_average(dampening), lambda dampening: average_error("dampening", dampening)
-        ),
-        "weight_decay": require(
-            lambda weight_decay: is_not_negative(weight_decay),
-            lambda weight_decay: not_negative_error("weight_decay", weight_decay),
-        ),
-    }
-    named = inspect.signature(bare(law)).parameters
-    return functools.reduce(
-        lambda checked, name: checks[name](checked), [name for name in checks if name in named], law
-    )
 
 
 def inputs(dtype: Any, buffered: bool, *settings: str, **fixed: Any) -> dict[str, Input]:
@@ -245,9 +210,7 @@ def drawing(run: Run) -> Run:
     return run.drawing(draw)
 
 
-def _bugs(run: Run, clause: str, *bugs: str) -> list[Twin]:
-    plant = functools.partial(sampled_twin, run=drawing(run), clause=clause, tries=200)
-    return [plant(bug, f"has the bug: {bug}", replaced={sgd_step: planted(bug)}) for bug in bugs]
+bugs = planting(sgd_step, planted, tries=200)
 
 
 def _law_run(law: Callable[..., Any], dtype: Any, domain: Any, settings: tuple[str, ...], **fixed: Any) -> Any:
@@ -269,7 +232,7 @@ for dtype in FLOATS:
         rest,
         bound="elementwise, finite θ, lr finite in the working dtype",
         runs=functools.partial(list, rest_runs),
-        twins=_bugs(rest_runs[0][1], "SGD-2", "unit direction"),
+        twins=bugs(drawing(rest_runs[0][1]), "SGD-2", "unit direction"),
     )
 
     ascent_run = _law_run(ascent, dtype, None, ALL)
@@ -278,7 +241,7 @@ for dtype in FLOATS:
         ascent,
         bound="elementwise, NaN and inf included",
         runs=functools.partial(list, [("", ascent_run(True)), ("first: ", ascent_run(False))]),
-        twins=_bugs(ascent_run(True), "SGD-3", "maximize late", "maximize forgotten"),
+        twins=bugs(drawing(ascent_run(True)), "SGD-3", "maximize late", "maximize forgotten"),
     )
 
     decay_run = _law_run(decay, dtype, lambda weight_decay: weight_decay > 0, ALL)
@@ -290,7 +253,7 @@ for dtype in FLOATS:
             list,
             [("", decay_run(first, maximize=up)) for first in (True, False) for up in (False, True)],
         ),
-        twins=_bugs(decay_run(True, maximize=False), "SGD-4", "decoupled decay", "no decay"),
+        twins=bugs(drawing(decay_run(True, maximize=False)), "SGD-4", "decoupled decay", "no decay"),
     )
 
     along_run = _law_run(along, dtype, lambda momentum: momentum > 0, ("lr", "momentum"), dampening=0.0, nesterov=True)
@@ -303,8 +266,8 @@ for dtype in FLOATS:
             list, [("", each(first)) for first in (True, False) for each in (along_run, damped_run)]
         ),
         twins=[
-            *_bugs(along_run(True), "SGD-5", "old buffer"),
-            *_bugs(damped_run(True), "SGD-5", "rate in the buffer"),
+            *bugs(drawing(along_run(True)), "SGD-5", "old buffer"),
+            *bugs(drawing(damped_run(True)), "SGD-5", "rate in the buffer"),
         ],
     )
 
@@ -314,5 +277,5 @@ for dtype in FLOATS:
         no_rate,
         bound="elementwise, finite θ, |g| and |b| <= largest / 4",
         runs=functools.partial(list, [("", idle_run(True)), ("first: ", idle_run(False))]),
-        twins=_bugs(idle_run(True), "SGD-6", "rate in the buffer"),
+        twins=bugs(drawing(idle_run(True)), "SGD-6", "rate in the buffer"),
     )

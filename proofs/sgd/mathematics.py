@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import numpy as np
 
-from proofs.prover.claims import Twin
-from proofs.prover.describe import prove, sampled_twin
+from proofs.prover.describe import prove
 from proofs.prover.symbolic_run import Run
-from proofs.sgd.laws import admits, drawing
-from proofs.sgd.planted import planted
+from proofs.sgd.laws import bugs, drawing
 from proofs.symbolic.inputs import Array, Fixed, Input
 from proofs.symbolic.real import Real
 from reference.contracts import ensure
 from reference.exactness import exact
-from reference.optimizer import Stepped
+from reference.optimizer.clauses import admits
+from reference.optimizer.steps import Stepped
 from reference.sgd import SGDState, sgd_step
 
 NUMBER, ONE = Array(np.float64), Array(np.float64, (1,))
@@ -96,11 +94,6 @@ def _textbook_run(buffered: bool, nesterov: bool, maximize: bool) -> Run:
     return Run(textbook, arguments, Real(), domain=(lambda momentum: momentum > 0) if nesterov else None)
 
 
-def _bugs(run: Run, clause: str, *bugs: str) -> list[Twin]:
-    plant = functools.partial(sampled_twin, run=run, clause=clause, tries=200)
-    return [plant(bug, f"has the bug: {bug}", replaced={sgd_step: planted(bug)}) for bug in bugs]
-
-
 def in_eighths(run: Run) -> Run:
     """The run with random arguments of so few bits that a step is exact."""
 
@@ -126,7 +119,7 @@ prove(
         for maximize in (True, False)
     ],
     twins=[
-        *_bugs(
+        *bugs(
             in_eighths(_textbook_run(True, False, True)),
             "SGD-10",
             "maximize late",
@@ -134,8 +127,8 @@ prove(
             "rate in the buffer",
             "uphill",
         ),
-        *_bugs(in_eighths(_textbook_run(True, True, False)), "SGD-10", "old buffer"),
-        *_bugs(in_eighths(_textbook_run(False, False, False)), "SGD-10", "dampened at first"),
+        *bugs(in_eighths(_textbook_run(True, True, False)), "SGD-10", "old buffer"),
+        *bugs(in_eighths(_textbook_run(False, False, False)), "SGD-10", "dampened at first"),
     ],
 )
 
@@ -201,5 +194,5 @@ prove(
     theory="Real",
     bound="elementwise, inductive, |g| <= G, 0 < μ < 1",
     runs=lambda: [("", _gather_run(True)), ("first: ", _gather_run(False))],
-    twins=_bugs(_at_the_bound(_gather_run(True)), "SGD-11", "dampening forgotten", "momentum forgotten"),
+    twins=bugs(_at_the_bound(_gather_run(True)), "SGD-11", "dampening forgotten", "momentum forgotten"),
 )

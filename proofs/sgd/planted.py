@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from reference.hyperparameters import working_dtype
-from reference.optimizer import Stepped, stepped, working_copy
+from reference.optimizer.steps import Stepped, stepped, working_copy
 from reference.sgd import SGDState, plus
 from reference.validation import as_float64
 

@@ -7,7 +7,6 @@ is Aθ, and the step is linear in θ and b, a minimum elsewhere than 0 changes n
 
 from __future__ import annotations
 
-import functools
 import random
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -15,8 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import z3
 
-from proofs.prover.claims import Twin
-from proofs.prover.describe import prove, sampled_twin
+from proofs.optimizer.laws import planting
+from proofs.prover.describe import prove
 from proofs.prover.symbolic_run import Run
 from proofs.sgd.planted import planted
 from proofs.symbolic.inputs import Array, Input
@@ -225,9 +224,7 @@ def each_size(make: Any) -> Iterator[tuple[str, Run]]:
     return ((f"{size}: ", make(size)) for size in range(1, MOST + 1))
 
 
-def _bugs(run: Run, clause: str, *bugs: str) -> list[Twin]:
-    plant = functools.partial(sampled_twin, run=run, clause=clause, tries=500)
-    return [plant(bug, f"has the bug: {bug}", replaced={sgd_step: planted(bug)}) for bug in bugs]
+bugs = planting(sgd_step, planted, tries=500)
 
 
 def descend_run(size: int) -> Run:
@@ -251,7 +248,7 @@ prove(
     theory="Real",
     bound="d <= 4, A symmetric, g'Ag <= L g'g for g = Aθ, 0 < lr < 2 / L",
     runs=lambda: each_size(descend_run),
-    twins=_bugs(descend_run(2), "SGD-12", "uphill", "twice"),
+    twins=bugs(descend_run(2), "SGD-12", "uphill", "twice"),
 )
 prove(
     "SGD-13",
@@ -259,7 +256,7 @@ prove(
     theory="Real",
     bound="d <= 4, A symmetric, g'Ag >= L g'g for g = Aθ, L > 0, lr > 2 / L",
     runs=lambda: each_size(overshoot_run),
-    twins=_bugs(overshoot_run(2), "SGD-13", "half"),
+    twins=bugs(overshoot_run(2), "SGD-13", "half"),
 )
 prove(
     "SGD-14",
@@ -267,5 +264,5 @@ prove(
     theory="Real",
     bound="d <= 4, A symmetric, u'Au <= L u'u for the new buffer u, 0 < lr < 2 (1 - μ) / L, 0 < μ < 1",
     runs=lambda: each_size(roll_run),
-    twins=_bugs(roll_run(2), "SGD-14", "momentum forgotten", "uphill"),
+    twins=bugs(roll_run(2), "SGD-14", "momentum forgotten", "uphill"),
 )

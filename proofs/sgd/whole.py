@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from proofs.optimizer.whole import first_states, step_run, whole_steps
+from proofs.optimizer.laws import planting
+from proofs.optimizer.whole import first_states, planted_in, step_run, whole_steps
 from proofs.prover.symbolic_run import Run
 from proofs.sgd.planted import planted
 from reference.sgd import SGDState, sgd_state, sgd_step
@@ -34,5 +35,5 @@ BUGS = {
     "old buffer": "nesterov",
     "step not counted": "plain",
 }
-whole_steps("SGD-7", sgd_step, each_option, planted, BUGS)
+whole_steps("SGD-7", sgd_step, each_option, planted_in(planting(sgd_step, planted, tries=200), "SGD-7", BUGS))
 first_states("SGD-8", sgd_state, lambda param: SGDState(1, None, None))

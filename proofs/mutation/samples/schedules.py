@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from proofs.mutation.samples.numbers import Arguments, Generator, any_float
-from reference.schedules import DECAYS, Schedule, cosine, exponential, linear
+from reference.schedules import Schedule, cosine, exponential, linear
+from reference.schedules.weights import DECAYS
 
 LARGEST = float(np.finfo(np.float64).max)
 SHARES = (0.0, 0.25, 0.3, 1 / 3, 0.5, 0.75, 1.0, 2.0**-1074, 1 - 2.0**-53)

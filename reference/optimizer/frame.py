@@ -9,131 +9,16 @@ from __future__ import annotations
 import contextlib
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import MISSING, fields
-from typing import Any, ClassVar, NamedTuple
+from dataclasses import fields
+from typing import Any, ClassVar
 
-import numpy as np
-
-from reference.contracts import ensure, preconditions, require
-from reference.exactness import same_bits
-from reference.hyperparameters import (
-    are_in_place,
-    count_error,
-    has_master,
-    is_count,
-    is_image,
-    is_parameter,
-    parameter_error,
-    parts_error,
-    working_dtype,
-)
+from reference.contracts import preconditions, require
+from reference.hyperparameters import is_parameter, parameter_error
+from reference.optimizer.clauses import groups_error, is_list_of_groups
+from reference.optimizer.steps import Stepped
 
 Settings = dict[str, Any]
 Group = dict[str, Any]
-
-
-class Stepped(NamedTuple):
-    """A parameter after a step, and its state."""
-
-    param: Any
-    state: Any
-
-
-@require(lambda param: is_parameter(param), lambda param: parameter_error("param", param))
-@ensure("OPT-1", lambda result, param: _rounds_to(result, param))
-def master_copy(param: Any) -> Any:
-    """What a state keeps of a float16 or bfloat16 parameter, to be stepped in its place: its float32; of others, ``None``.
-
-    Claims
-        OPT-1  exhaust  IEEE(float16, bfloat16)  elementwise, every value
-               rounded to the parameter's dtype, it is the parameter
-    """
-    return param.astype(working_dtype(param.dtype)) if has_master(param.dtype) else None
-
-
-def _rounds_to(master: Any, param: Any) -> Any:
-    if master is None:
-        return not has_master(param.dtype)
-    image = master.astype(param.dtype)
-    same = (image == param) & (np.signbit(image) == np.signbit(param))
-    return np.all(same | (np.isnan(image) & np.isnan(param)))
-
-
-def is_state_of(state: Any, kind: type[Any], param: Any) -> bool:
-    """Whether this is a state of a kind, its count a count, its arrays in the parameter's shape and the working dtype.
-
-    An array with the default ``None`` may be missing; a master copy is there if and only if the parameter needs one.
-    """
-    return isinstance(state, kind) and is_count(state.step) and are_in_place(_parts(state, param), param)
-
-
-def state_error(state: Any, kind: type[Any], param: Any, maker: str) -> Exception:
-    """Says what is given instead of such a state, which the function ``maker`` makes."""
-    if not isinstance(state, kind):
-        return TypeError(f"state must be of the type {kind.__name__}, as {maker} makes it, got {type(state).__name__}")
-    if not is_count(state.step):
-        return count_error("state.step", state.step)
-    return parts_error("state", _parts(state, param), param)
-
-
-def _parts(state: Any, param: Any) -> dict[str, tuple[Any, bool]]:
-    """The arrays of a state, each with whether it must be there."""
-    parts = {}
-    for field in fields(state)[1:]:
-        array = getattr(state, field.name)
-        wanted = has_master(param.dtype) if field.name == "master" else field.default is MISSING or array is not None
-        parts[field.name] = (array, wanted)
-    return parts
-
-
-def working_copy(param: Any, master: Any) -> Any:
-    """What a step computes with: the master copy where there is one."""
-    return param if master is None else master
-
-
-def stepped(param: Any, theta: Any, kind: Callable[..., Any], *parts: Any) -> Stepped:
-    """The parameter as ``theta``, rounded once to its dtype, and a state of this kind; its last part is the master copy."""
-    return Stepped(theta.astype(param.dtype), kind(*parts, theta if has_master(param.dtype) else None))
-
-
-def is_begun(state: Any, param: Any, *zeros: str) -> Any:
-    """Whether a state is one before the first step: no steps, these arrays 0, no others but the master copy of param."""
-    begun: Any = state.step == 0
-    for field in fields(state)[1:]:
-        array = getattr(state, field.name)
-        if field.name in zeros:
-            begun = begun & (array.dtype == working_dtype(param.dtype)) & np.all((array == 0) & ~np.signbit(array))
-        elif field.name != "master":
-            begun = begun & (array is None)
-    return begun & is_state_of(state, type(state), param) & is_image(param, state.master)
-
-
-def is_step(result: Stepped, before: Any, theta: Any, *parts: Any) -> Any:
-    """Whether a step gave this working copy and these parts of the state, bit for bit; a NaN is a NaN."""
-    after = result.state
-    wanted = [*parts, theta if before.master is not None else None]
-    found = [getattr(after, field.name) for field in fields(after)[1:]]
-    same: Any = (after.step == before.step + 1) & _are_same(result.param, theta.astype(result.param.dtype))
-    for array, part in zip(found, wanted, strict=True):
-        same = same & ((array is None) if part is None else (array is not None) and _are_same(array, part))
-    return same
-
-
-def _are_same(x: Any, y: Any) -> Any:
-    nan = x.dtype.type(np.nan)
-    return same_bits(np.where(np.isnan(x), nan, x), np.where(np.isnan(y), nan, y))
-
-
-def is_list_of_groups(params: Any) -> bool:
-    """Whether this is a non-empty list or tuple; what it holds is checked group by group."""
-    return isinstance(params, list | tuple) and len(params) > 0
-
-
-def groups_error(params: Any) -> Exception:
-    """Says what is given instead of parameters."""
-    if isinstance(params, list | tuple):
-        return ValueError(f"params must hold at least one array or group, got an empty {type(params).__name__}")
-    return TypeError(f"params must be a list of arrays or of dicts with 'params', got {type(params).__name__}")
 
 
 @require(lambda params: is_list_of_groups(params), lambda params: groups_error(params))
