@@ -226,6 +226,8 @@ FAULTS = {
     "out_of_bounds": (faults.OutOfBounds, r"thread 64.*writes 4 bytes at byte 256 of x, which has 256"),
     "before_the_start": (faults.OutOfBounds, r"thread 0.*writes 4 bytes at byte -4 of x"),
     "misaligned": (faults.Misaligned, r"16 bytes at an address that is 4 bytes past a multiple of 16"),
+    "misaligned_shared": (faults.Misaligned, r"16 bytes at an address that is 4 bytes past a multiple of 16"),
+    "writes_a_constant": (faults.Race, r"thread 0, .*writes element 0 of x, which was read as a constant \(\.nc\)"),
     "reads_unwritten_shared": (
         faults.Unwritten,
         r"thread 63.*reads element 63 of \w*part\w*, which nobody has written",
@@ -249,11 +251,12 @@ def test_every_fault_is_found_and_says_where(name: str) -> None:
     kind, message = FAULTS[name]
     memory = Memory(Concrete())
     x = memory.array("x", 64, np.dtype(np.float32), list(map(int, range(64))))
+    y = x if name == "writes_a_constant" else place(memory, "y", floats(64))
     threads = 65 if name == "out_of_bounds" else 64
     with pytest.raises(
         kind, match=rf"^kernel {name}, block 0, thread \d+, PTX line \d+ \(faults\.cu:\d+\): .*"
     ) as raised:
-        launch(kernels("faults")[name], memory, 1, threads, [x, place(memory, "y", floats(64)), 64])
+        launch(kernels("faults")[name], memory, 1, threads, [x, y, 64])
     assert raised.match(message)
 
 
