@@ -295,3 +295,10 @@ def test_a_gpu_gives_numpys_bits(cupy: Any, tmp_path: Path) -> None:
         found = cupy.asnumpy(on_device)
         same = (found.view(np.uint32) == expected.view(np.uint32)) | (np.isnan(found) & np.isnan(expected))
         assert same.all()
+
+
+def test_ptx_of_the_program_that_makes_machine_code_is_the_ptx_that_is_proven() -> None:
+    """NVRTC gives the PTX of a program for a real architecture, too."""
+    for architecture in ("sm_75", "sm_90", "sm_120"):
+        beside_machine_code = cuda._compiled(DESCENT, architecture, "PTX", cuda.FLAGS).rstrip(b"\0").decode()
+        assert beside_machine_code == cuda.compile_ptx(DESCENT, architecture)

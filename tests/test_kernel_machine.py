@@ -1,73 +1,38 @@
-"""The interpreter of PTX: kernels give NumPy's bits, symbolic runs agree with concrete ones, every fault is found."""
+"""The interpreter of PTX on NumPy's numbers: kernels give its bits, every fault is found."""
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 import pytest
-import z3
-from kernel_texts import kernel, text
+from kernel_runs import (
+    ARCHITECTURES,
+    FLOATS,
+    ROUNDINGS,
+    SIZES,
+    compiled,
+    descend,
+    floats,
+    kernels,
+    rounded,
+    run_functions,
+    same,
+)
 
 from accelerated import cuda
 from proofs.cuda import faults
-from proofs.cuda.arrays import contents, place, scalar
+from proofs.cuda.arrays import contents, place
 from proofs.cuda.machine import launch
 from proofs.cuda.memory import Memory
-from proofs.cuda.ptx import Kernel, PtxError, parse
+from proofs.cuda.ptx import PtxError
 from proofs.cuda.values import Concrete
-from proofs.symbolic.array import SymbolicArray
-from proofs.symbolic.ieee import IEEE
-from proofs.symbolic.paths import explore
 
 try:
     cuda.toolkit_version()
 except cuda.Unavailable as missing:
     pytest.skip(f"not run: {missing}", allow_module_level=True)
-
-ARCHITECTURES = ("sm_75", "sm_90", "sm_120")  # the three kinds of PTX that this NVRTC writes
-BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
-SIZES = (0, 1, 3, 4, 5, 31, 32, 33, 63, 64, 65, 300)
-SPECIAL = [0.0, -0.0, 1.0, -1.5, np.inf, -np.inf, np.nan, 1e-45, -1e-40, 3.4e38, 1.17549435e-38, 65504.0, 65520.0, 6e-8]
-
-
-@functools.cache
-def kernels(name: str, architecture: str = "sm_90") -> dict[str, Kernel]:
-    return parse(cuda.compile_ptx(kernel(name), architecture))
-
-
-def compiled(code: str, architecture: str = "sm_90") -> dict[str, Kernel]:
-    return parse(cuda.compile_ptx(text("here", code), architecture))
-
-
-def same(x: Any, y: Any) -> bool:
-    """The same bits, one NaN being as good as another."""
-    unsigned = np.dtype(f"u{x.dtype.itemsize}")
-    equal = x.view(unsigned) == y.view(unsigned)
-    return x.dtype == y.dtype and bool(np.all(equal | (np.isnan(x) & np.isnan(y))))
-
-
-def floats(n: int, seed: int = 0) -> Any:
-    """Bit patterns of float32, special values among them."""
-    generator = np.random.default_rng(seed)
-    drawn = generator.integers(0, 2**32, n, dtype=np.uint32).view(np.float32)
-    chosen = np.array([SPECIAL[k] for k in generator.integers(0, len(SPECIAL), n)], np.float32)
-    return np.where(generator.random(n) < 0.5, drawn, chosen).astype(np.float32)
-
-
-def descend(
-    p: Any, g: Any, lr: Any, *, theory: Any, architecture: str = "sm_90", vectors: bool = True, **where: Any
-) -> Any:
-    memory = Memory(theory)
-    arrays = place(memory, "p", p, writable=True, **where), place(memory, "g", g, **where)
-    launch(
-        kernels("descent", architecture)["descent"], memory, 2, 32, [*arrays, len(p), scalar(theory, lr), int(vectors)]
-    )
-    return contents(arrays[0], p.dtype, theory)
-
 
 # Kernels on NumPy's numbers.
 
@@ -123,21 +88,6 @@ def test_a_reduction_adds_in_its_own_order(block: int, architecture: str) -> Non
                     for k in range(blocks)
                 ]
             assert same(contents(sums, np.dtype(np.float64), memory.theory), np.array(expected))
-
-
-ROUNDINGS = [
-    ("to_bfloat16", np.float32, BFLOAT16, lambda x: x.astype(BFLOAT16)),
-    ("branching_to_bfloat16", np.float32, BFLOAT16, lambda x: x.astype(BFLOAT16)),
-    ("tripled_bfloat16", BFLOAT16, np.float32, lambda x: np.float32(3) * x.astype(np.float32)),
-    ("through_float16", np.float32, np.float32, lambda x: x.astype(np.float16).astype(np.float32)),
-]
-
-
-def rounded(name: str, x: Any, target: Any, theory: Any, architecture: str = "sm_90") -> Any:
-    memory = Memory(theory)
-    y = memory.array("y", len(x), np.dtype(target))
-    launch(kernels("rounding", architecture)[name], memory, 1, 64, [place(memory, "x", x), y, len(x)])
-    return contents(y, np.dtype(target), theory)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -208,19 +158,6 @@ def test_integer_arithmetic_is_that_of_c(architecture: str) -> None:
         assert found.tolist() == expected.tolist(), (a, b)
 
 
-FLOATS = """
-extern "C" __global__ void functions(const float* x, float* y, double* z, int* w, int n) {
-    const float a = x[0], b = x[1];
-    const float results[] = {
-        fmaxf(a, b), fminf(a, b), fabsf(a), -a, copysignf(a, b), rintf(a), floorf(a), truncf(a), ceilf(a), sqrtf(a), a / b,
-        1.0f / a, a < b ? a : b, a <= b, a == b, a != b, a > b, !(a >= b), isnan(a), isinf(a), isfinite(a) && b > 0};
-    for (int k = 0; k < n; ++k) y[k] = results[k];
-    z[0] = (double)a * b; z[1] = (float)(z[0] / 3); z[2] = sqrt(z[0]); z[3] = (double)(long long)n / 7;
-    w[0] = (int)a; w[1] = __float2int_rn(a); w[2] = (int)z[0]; w[3] = __float_as_int(a) >> 31;
-}
-"""
-
-
 def expected_floats(a: Any, b: Any) -> list[Any]:
     with np.errstate(all="ignore"):
         most = b if np.isnan(a) else a if np.isnan(b) else max((a, b), key=lambda x: (x, not np.signbit(x)))
@@ -234,16 +171,6 @@ def expected_floats(a: Any, b: Any) -> list[Any]:
 
 def as_int(x: float) -> int:
     return 0 if np.isnan(x) else int(max(-(2**31), min(2**31 - 1, x)))
-
-
-def run_functions(kernel: Kernel, x: Any, theory: Any, n: int) -> tuple[Any, Any, Any]:
-    memory = Memory(theory)
-    y, z = (
-        memory.array(name, size, np.dtype(kind)) for name, size, kind in (("y", n, np.float32), ("z", 4, np.float64))
-    )
-    w = memory.array("w", 4, np.dtype(np.uint32))
-    launch(kernel, memory, 1, 1, [place(memory, "x", x), y, z, w, n])
-    return contents(y, np.dtype(np.float32), theory), contents(z, np.dtype(np.float64), theory), w
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -263,136 +190,33 @@ def test_floating_point_instructions_give_numpys_bits(architecture: str) -> None
         assert contents(w, np.dtype(np.uint32), Concrete()).view(np.int32).tolist() == whole
 
 
-# Symbolic runs.
-
-
-def symbols(name: str, n: int, dtype: Any = np.float32) -> SymbolicArray:
-    theory = IEEE()
-    terms = np.empty(n, dtype=object)
-    for k in range(n):
-        terms[k] = theory.variable(f"{name}_{k}", np.dtype(dtype))
-    return SymbolicArray(terms, np.dtype(dtype), theory)
-
-
-def constants(x: Any) -> SymbolicArray:
-    theory = IEEE()
-    terms = np.empty(len(x), dtype=object)
-    for k, each in enumerate(x):
-        terms[k] = theory.constant(each, x.dtype)
-    return SymbolicArray(terms, x.dtype, theory)
-
-
-def only(run: Callable[[], Any]) -> Any:
-    """The result of a run that has one path."""
-    ((_, result),) = explore(run)
-    return result
-
-
-@pytest.mark.parametrize("n", SIZES)
-def test_an_elementwise_kernel_has_the_terms_of_its_expression(n: int) -> None:
-    def run() -> None:
-        p, g, lr = symbols("p", n), symbols("g", n), symbols("lr", 1)[0]
-        found, expected = descend(p, g, lr, theory=IEEE()), p - g * lr
-        assert all(z3.eq(a, b) for a, b in zip(found.elements, expected.elements, strict=True))
-
-    only(run)
-
-
-def value(term: Any, dtype: Any) -> Any:
-    """The number that a term without variables is."""
-    simple = z3.simplify(term)
-    if simple.isNaN():
-        return np.dtype(dtype).type(np.nan)
-    bits = z3.simplify(z3.fpToIEEEBV(simple)).as_long()
-    return np.frombuffer(bits.to_bytes(np.dtype(dtype).itemsize, "little"), dtype)[0]
-
-
-@pytest.mark.parametrize(("name", "source", "target", "expected"), ROUNDINGS)
-def test_conversions_of_constants_are_numpys(
-    name: str, source: Any, target: Any, expected: Callable[[Any], Any]
-) -> None:
-    x = floats(24, 3)
-    with np.errstate(all="ignore"):
-        x = x[~np.isnan(x)].astype(source)  # the bits of a NaN are any, in the solver
-
-        def run() -> None:
-            found = rounded(name, constants(x), target, IEEE())
-            assert same(np.array([value(term, target) for term in found.elements], target), expected(x))
-
-        only(run)
-
-
-def test_symbolic_floating_point_agrees_with_numpy_on_constants() -> None:
-    kernel = compiled(FLOATS)["functions"]
-    for seed in range(25):
-        x = floats(2, seed)
-        if np.isnan(x).any():
-            continue
-        concrete, wide, _ = run_functions(kernel, x, Concrete(), 21)
-
-        def run(x: Any = x, concrete: Any = concrete, wide: Any = wide) -> None:
-            y, z, _ = run_functions(kernel, constants(x), IEEE(), 21)
-            assert same(np.array([value(term, np.float32) for term in y.elements], np.float32), concrete)
-            assert same(np.array([value(term, np.float64) for term in z.elements]), wide)
-
-        only(run)
-
-
-def test_rounding_by_integers_is_proven_to_be_a_cast() -> None:
-    def run() -> Any:
-        x = symbols("x", 1)
-        found = [rounded(name, x, BFLOAT16, IEEE()).elements[0] for name in ("to_bfloat16", "branching_to_bfloat16")]
-        return found, x.astype(BFLOAT16).elements[0]
-
-    ((path, (found, expected)),) = explore(run)
-    for term in found:
-        solver = z3.Solver()
-        solver.add(*path.facts, term != expected)
-        assert solver.check() == z3.unsat
-
-
-def test_widening_is_a_cast_and_leaves_a_lemma() -> None:
-    def run() -> Any:
-        x = symbols("x", 2, BFLOAT16)
-        found = rounded("tripled_bfloat16", x, np.float32, IEEE())
-        expected = x.astype(np.float32) * np.float32(3)
-        for a, b in zip(found.elements, expected.elements, strict=True):
-            assert {a.arg(1).get_id(), a.arg(2).get_id()} == {b.arg(1).get_id(), b.arg(2).get_id()}
-
-    ((path, _),) = explore(run)
-    (duty,) = path.duties
-    solver = z3.Solver()
-    solver.add(z3.Not(duty.goal))
-    assert solver.check() == z3.unsat
-
-
-BRANCH = """
-extern "C" __global__ void branch(const float* x, float* y) {
-    if (x[0] < 0.0f) y[0] = 1.0f; else y[0] = x[0] * 2.0f;
-    if (x[0] > 5.0f) y[1] = y[0]; else y[2] = y[0];
+VOTES = """
+extern "C" __global__ void votes(const int* x, int* y) {
+    const int t = threadIdx.x, p = x[t];
+    const unsigned int all = __ballot_sync(0xffffffffu, p);
+    const int some = __any_sync(0xffffffffu, p > 5), every = __all_sync(0xffffffffu, p >= 0);
+    const int count = __syncthreads_count(p != 0), any = __syncthreads_or(p == 9);
+    const int up = __shfl_up_sync(0xffffffffu, p, 2), first = __shfl_sync(0xffffffffu, p, 3, 8);
+    __syncwarp();
+    y[t] = (all % 1000) + some * 1000 + every * 2000 + any * 4000 + count * 10000 + up * 1000000 + first * 10000000;
 }
 """
 
 
-def test_a_branch_that_writes_is_followed_on_both_sides() -> None:
-    kernel = compiled(BRANCH)["branch"]
-    found = []
-
-    def run() -> None:
-        memory = Memory(IEEE())
-        y = memory.array("y", 3, np.dtype(np.float32))
-        launch(kernel, memory, 1, 1, [place(memory, "x", symbols("x", 1)), y])
-        written = []
-        for k in range(3):
-            try:
-                y.element(k, memory.theory)
-                written.append(k)
-            except faults.Unwritten:
-                pass
-        found.append(written)
-
-    assert len(list(explore(run))) == 2  # NVRTC makes a selection of the first branch
-    assert sorted(found) == [[0, 1], [0, 2]]
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_votes_and_exchanges_of_a_warp(architecture: str) -> None:
+    x = np.random.default_rng(2).integers(0, 10, 64).astype(np.uint32) * (np.arange(64) % 3 > 0).astype(np.uint32)
+    memory = Memory(Concrete())
+    y = memory.array("y", 64, np.dtype(np.uint32))
+    launch(compiled(VOTES, architecture)["votes"], memory, 1, 64, [place(memory, "x", x), y])
+    expected = []
+    for t in range(64):
+        warp, lane = x[t // 32 * 32 : t // 32 * 32 + 32].astype(int), t % 32
+        ballot = sum(1 << k for k in range(32) if warp[k])
+        up, first = warp[lane - 2] if lane >= 2 else warp[lane], warp[lane // 8 * 8 + 3]
+        flags = int((warp > 5).any()) * 1000 + 2000 + int((x == 9).any()) * 4000
+        expected.append(ballot % 1000 + flags + int((x != 0).sum()) * 10000 + int(up) * 1000000 + int(first) * 10000000)
+    assert contents(y, np.dtype(np.uint32), memory.theory).tolist() == [each % 2**32 for each in expected]
 
 
 # Faults.
@@ -402,6 +226,8 @@ FAULTS = {
     "out_of_bounds": (faults.OutOfBounds, r"thread 64.*writes 4 bytes at byte 256 of x, which has 256"),
     "before_the_start": (faults.OutOfBounds, r"thread 0.*writes 4 bytes at byte -4 of x"),
     "misaligned": (faults.Misaligned, r"16 bytes at an address that is 4 bytes past a multiple of 16"),
+    "misaligned_shared": (faults.Misaligned, r"16 bytes at an address that is 4 bytes past a multiple of 16"),
+    "writes_a_constant": (faults.Race, r"thread 0, .*writes element 0 of x, which was read as a constant \(\.nc\)"),
     "reads_unwritten_shared": (
         faults.Unwritten,
         r"thread 63.*reads element 63 of \w*part\w*, which nobody has written",
@@ -425,11 +251,12 @@ def test_every_fault_is_found_and_says_where(name: str) -> None:
     kind, message = FAULTS[name]
     memory = Memory(Concrete())
     x = memory.array("x", 64, np.dtype(np.float32), list(map(int, range(64))))
+    y = x if name == "writes_a_constant" else place(memory, "y", floats(64))
     threads = 65 if name == "out_of_bounds" else 64
     with pytest.raises(
         kind, match=rf"^kernel {name}, block 0, thread \d+, PTX line \d+ \(faults\.cu:\d+\): .*"
     ) as raised:
-        launch(kernels("faults")[name], memory, 1, threads, [x, place(memory, "y", floats(64)), 64])
+        launch(kernels("faults")[name], memory, 1, threads, [x, y, 64])
     assert raised.match(message)
 
 
@@ -504,32 +331,3 @@ def test_an_instruction_that_is_not_known_is_named_with_its_line(body: str) -> N
     arguments = [place(memory, "x", floats(4)), memory.array("y", 1, np.dtype(np.float32), [0])]
     with pytest.raises((PtxError, faults.Fault), match=r"PTX line \d+"):
         launch(kernel, memory, 1, 1, arguments)
-
-
-VOTES = """
-extern "C" __global__ void votes(const int* x, int* y) {
-    const int t = threadIdx.x, p = x[t];
-    const unsigned int all = __ballot_sync(0xffffffffu, p);
-    const int some = __any_sync(0xffffffffu, p > 5), every = __all_sync(0xffffffffu, p >= 0);
-    const int count = __syncthreads_count(p != 0), any = __syncthreads_or(p == 9);
-    const int up = __shfl_up_sync(0xffffffffu, p, 2), first = __shfl_sync(0xffffffffu, p, 3, 8);
-    __syncwarp();
-    y[t] = (all % 1000) + some * 1000 + every * 2000 + any * 4000 + count * 10000 + up * 1000000 + first * 10000000;
-}
-"""
-
-
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_votes_and_exchanges_of_a_warp(architecture: str) -> None:
-    x = np.random.default_rng(2).integers(0, 10, 64).astype(np.uint32) * (np.arange(64) % 3 > 0).astype(np.uint32)
-    memory = Memory(Concrete())
-    y = memory.array("y", 64, np.dtype(np.uint32))
-    launch(compiled(VOTES, architecture)["votes"], memory, 1, 64, [place(memory, "x", x), y])
-    expected = []
-    for t in range(64):
-        warp, lane = x[t // 32 * 32 : t // 32 * 32 + 32].astype(int), t % 32
-        ballot = sum(1 << k for k in range(32) if warp[k])
-        up, first = warp[lane - 2] if lane >= 2 else warp[lane], warp[lane // 8 * 8 + 3]
-        flags = int((warp > 5).any()) * 1000 + 2000 + int((x == 9).any()) * 4000
-        expected.append(ballot % 1000 + flags + int((x != 0).sum()) * 10000 + int(up) * 1000000 + int(first) * 10000000)
-    assert contents(y, np.dtype(np.uint32), memory.theory).tolist() == [each % 2**32 for each in expected]

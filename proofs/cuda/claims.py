@@ -67,6 +67,7 @@ IN_EVERY_KERNEL = (
     Bug("flushed", "takes subnormals for zero", flags=_other_flags("--ftz=false", "--ftz=true")),
 )
 IN_SGD = (
+    Bug("first row", "takes the first parameter for all", "[block_array[blockIdx.x]]", "[0]", sizes=FEW),
     Bug("uphill", "goes the other way", "theta + s.minus_lr * u", "theta - s.minus_lr * u", solved=True),
     Bug("descends to maximize", "exchanges the signs", "s.maximize ? -grad : grad", "s.maximize ? grad : -grad"),
     Bug(
@@ -74,6 +75,14 @@ IN_SGD = (
     ),
 )
 IN_ADAM = (
+    Bug(
+        "first row",
+        "takes the first parameter for all",
+        "const int k = block_array[blockIdx.x]",
+        "const int k = 0",
+        sizes=FEW,
+    ),
+    Bug("step size twice", "divides by the step size", "rates[2 * k + 1]", "rates[2 * k]", sizes=FEW),
     Bug(
         "exchanged minus",
         "subtracts the parameter",

@@ -81,7 +81,8 @@ class OnDevice:
     """A step of an optimizer, its kernel interpreted: called like the reference's step.
 
     ``shift`` elements lie between an address that is a multiple of 256 and each array that is read. With a ``window``, the
-    arrays given are the elements in it, and the step is the one in place.
+    arrays given are the elements in it, and the step is the one in place. The parameter is the last of as many as there are
+    ``rows`` in one launch, the others having the same numbers.
     """
 
     optimizer: Optimizer
@@ -91,6 +92,7 @@ class OnDevice:
     architecture: str = ARCHITECTURE
     flags: tuple[str, ...] = cuda.FLAGS
     window: Window | None = None
+    rows: int = 1
 
     def __call__(self, *args: Any, **given: Any) -> Any:
         """The step.
@@ -111,26 +113,29 @@ class OnDevice:
         member, settings = Member(*bound.args), bound.kwargs
         theory = member.param.theory if isinstance(member.param, SymbolicArray) else Concrete()
         with _uncached():
-            work = self.optimizer.work(self._moved(member), settings, self.window is not None)
-            dtype = next(array for array in work.row if array is not None).dtype
+            in_place = self.window is not None
+            works = [self.optimizer.work(self._moved(member, row), settings, in_place) for row in range(self.rows)]
+            dtype = next(array for array in works[0].row if array is not None).dtype
             numbers = self.optimizer.numbers(settings, dtype)
-        memory, result = Memory(theory), work.result()
-        written = {launch.address_of(array) for array in _arrays(result)}
+        memory, results = Memory(theory), [work.result() for work in works]
+        written = {launch.address_of(array) for array in _arrays(tuple(results))}
         regions: dict[int, Region] = {}
-        for k, array in enumerate(work.row):
-            address = launch.address_of(array)
-            if address and address not in regions:
-                regions[address] = _region(memory, array, f"array {k} of the row", address in written)
-        shares = [place(memory, "shares", rounded(work.share, dtype))] if work.share else []
-        arguments = [*shares, *(scalar(theory, number) for number in numbers)]
-        self._launch(memory, member, work.row, arguments)
-        return result, regions, theory
+        for row, work in enumerate(works):
+            for k, array in enumerate(work.row):
+                address = launch.address_of(array)
+                if address and address not in regions:
+                    regions[address] = _region(memory, array, f"array {k} of row {row}", address in written)
+        shares = [share for work in works for share in work.share]
+        placed = [place(memory, "shares", rounded(shares, dtype))] if shares else []
+        arguments = [*placed, *(scalar(theory, number) for number in numbers)]
+        self._launch(memory, member, [work.row for work in works], arguments)
+        return results[-1], regions, theory
 
-    def _launch(self, memory: Memory, member: Member, row: Sequence[Any], arguments: Sequence[Any]) -> None:
+    def _launch(self, memory: Memory, member: Member, rows: Sequence[Any], arguments: Sequence[Any]) -> None:
         """As `accelerated.launch.run_on_many` does it."""
         window = self.window
-        lengths = [member.param.size if window is None else window.count]
-        chunks, table = launch.chunks_of(tuple(lengths)), launch.table_of([row], lengths)
+        lengths = [member.param.size if window is None else window.count] * len(rows)
+        chunks, table = launch.chunks_of(tuple(lengths)), launch.table_of(rows, lengths)
         tables = {"block_array": chunks.block_array, "block_start": chunks.block_start, "table": table}
         name = "_".join(dict.fromkeys([self.optimizer.prefix, str(member.param.dtype), str(member.grad.dtype)]))
         kernel = kernels_of(self.source, self.architecture, self.flags)[name]
@@ -139,14 +144,14 @@ class OnDevice:
         grid = int(chunks.block_array.size)
         interpret(kernel, memory, grid, self.threads, [*placed, *arguments], blocks=blocks, threads=threads)
 
-    def _moved(self, member: Member) -> Member:
+    def _moved(self, member: Member, row: int) -> Member:
         """The member, its arrays on the device."""
         state = {field.name: getattr(member.state, field.name) for field in dataclasses.fields(member.state)}
         names = [name for name, value in state.items() if hasattr(value, "dtype")]
         arrays = [member.param, member.grad, *(state[name] for name in names)]
         placed = [
             DeviceArray(array, FIRST + (k << GLOBAL_BITS) + ALIGNMENT + self.shift * array.dtype.itemsize, self.window)
-            for k, array in enumerate(arrays)
+            for k, array in enumerate(arrays, row * len(arrays))
         ]
         moved = dict(zip(names, placed[2:], strict=True))
         return Member(placed[0], placed[1], dataclasses.replace(member.state, **moved))

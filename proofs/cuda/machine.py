@@ -89,9 +89,8 @@ class _Block:
         shared, places = Local(), {}
         for variable in run.kernel.variables:
             if variable.space == "shared":
-                places[variable.name] = shared.add(
-                    variable.name, dynamic if variable.size is None else variable.size
-                ).base
+                size = dynamic if variable.size is None else variable.size
+                places[variable.name] = shared.add(variable.name, size, variable.align).base
         self._block = Block(run, _index(number, run.grid), number, shared, places)
         self._chosen = chosen
         self._size = run.block[0] * run.block[1] * run.block[2]
@@ -99,7 +98,7 @@ class _Block:
         for variable in run.kernel.variables:
             if variable.space == "local":
                 for thread in self._threads:
-                    region = thread.local.add(variable.name, variable.size or 0, watched=False)
+                    region = thread.local.add(variable.name, variable.size or 0, variable.align, watched=False)
                     thread.places[variable.name] = region.base
 
     def go(self) -> None:

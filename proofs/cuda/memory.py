@@ -56,11 +56,14 @@ class Region:
     cells: dict[int, tuple[int, Value]] = field(default_factory=dict)
     _written_by: dict[int, Access] = field(default_factory=dict)
     _read_by: dict[int, list[Access]] = field(default_factory=dict)
+    _constant: set[int] = field(default_factory=set)
 
-    def read(self, address: int, width: int, access: Access, theory: Theory) -> Value:
-        """The value of ``width`` bytes."""
+    def read(self, address: int, width: int, access: Access, theory: Theory, constant: bool = False) -> Value:
+        """The value of ``width`` bytes; ``constant`` if the instruction relies on it that no thread writes there."""
         offset = self._offset(address, width, "reads")
         self._note_read(offset, width, access)
+        if constant:
+            self._note_constant(offset, width)
         cell = self._cell(offset)
         if cell is not None and cell[0] == offset and cell[1] == width:
             return cell[2]
@@ -82,7 +85,10 @@ class Region:
         if not self.writable:
             raise ReadOnly(f"writes {self._place(offset)}, which it must only read")
         self._note_write(offset, width, access)
-        self.written.update(range(offset // self.item, (offset + width - 1) // self.item + 1))
+        elements = range(offset // self.item, (offset + width - 1) // self.item + 1)
+        if not self._constant.isdisjoint(elements):
+            raise Race(f"writes {self._place(offset)}, which was read as a constant (.nc)")
+        self.written.update(elements)
         self._put(offset, width, value, theory)
 
     def _put(self, offset: int, width: int, value: Value, theory: Theory) -> None:
@@ -132,6 +138,7 @@ class Region:
         """A launch is over: what comes later is ordered after it."""
         self._written_by.clear()
         self._read_by.clear()
+        self._constant.clear()
 
     def _offset(self, address: int, width: int, what: str) -> int:
         offset = address - self.base
@@ -150,6 +157,12 @@ class Region:
             if writer is not None and not writer.is_ordered_with(access):
                 raise Race(self._raced(offset, "read", writer, "wrote"))
             self._read_by.setdefault(grain, []).append(access)
+
+    def _note_constant(self, offset: int, width: int) -> None:
+        elements = range(offset // self.item, (offset + width - 1) // self.item + 1)
+        if any(grain in self._written_by for grain in self._grains(offset, width)):
+            raise Race(f"reads {self._place(offset)} as a constant (.nc), which the kernel has written")
+        self._constant.update(elements)
 
     def _note_write(self, offset: int, width: int, access: Access) -> None:
         if not self.watched:
@@ -225,10 +238,10 @@ class Local:
 
     regions: list[Region] = field(default_factory=list)
 
-    def add(self, name: str, size: int, item: int = 4, watched: bool = True) -> Region:
-        """A new array, unwritten."""
-        base = len(self.regions) + 1 << SHARED_BITS
-        self.regions.append(Region(name, size, item, base=base, watched=watched))
+    def add(self, name: str, size: int, align: int, watched: bool = True) -> Region:
+        """A new array, unwritten, at a multiple of ``align`` and of nothing more."""
+        base = (len(self.regions) + 1 << SHARED_BITS) + align
+        self.regions.append(Region(name, size, align, base=base, watched=watched))
         return self.regions[-1]
 
     def at(self, address: int) -> Region:

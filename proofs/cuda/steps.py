@@ -16,7 +16,7 @@ from accelerated import cuda
 from accelerated.launch import CHUNK, PACK, THREADS
 from accelerated.sources import Source
 from accelerated.steps import Optimizer
-from proofs.cuda.device import OnDevice, Window
+from proofs.cuda.device import ARCHITECTURE, OnDevice, Window
 from proofs.cuda.runs import KernelRun, Labelled, hunt, of_size, on_device
 from proofs.prover.claims import CLAIMS, Aim, Claim, Exhaustion, Obligation, Twin
 from proofs.prover.describe import statement_of
@@ -28,6 +28,7 @@ from reference.hyperparameters import working_dtype
 SMALL_BLOCK = 8  # threads, where arrays are looked at as a whole: 32 elements in packs of four
 MIDDLE = 2**31 // CHUNK  # the first block beyond what 32 bits count
 TRIES = 3
+OTHER_ARCHITECTURES = tuple(each for each in cuda.ARCHITECTURES if each != ARCHITECTURE)
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,11 @@ class Kernels:
                     yield f"{of}{option}, n = 5: ", self._run(run, 5, grad, step)
                 if sizes is ALL or (option == main and sizes is not FEW):
                     yield f"{of}{option}, n = 5, misaligned: ", self._run(run, 5, grad, misaligned)
+        third = dataclasses.replace(step, rows=3)
+        yield f"{main}, n = 5, third of three: ", self._run(options[main], 5, None, third)
+        for architecture in OTHER_ARCHITECTURES if sizes is ALL else ():
+            compiled = dataclasses.replace(step, architecture=architecture)
+            yield f"{main}, n = 5, {architecture}: ", self._run(options[main], 5, None, compiled)
         for count in sizes.huge:
             at = seen_through_window(dataclasses.replace(step, threads=THREADS), options[main], count)
             assert at.window is not None
@@ -169,7 +175,7 @@ def prove_kernels(name: str, kernels: Kernels, dtype: Any, sizes: Sizes, bugs: S
             statement=f"{kernels.clause} of the kernels: {statement_of(kernels.step, kernels.clause)}",
             verb="prove",
             theory=f"IEEE({variant})",
-            bound=f"any state, {sizes}; each option{'' if sizes is FEW else ', misaligned arrays'}: n = 5",
+            bound=f"any state, {sizes}; {_others(sizes)}: n = 5",
             build=build,
             hunt=functools.partial(hunt, lambda: kernels.runs(dtype, sizes), kernels.clause, TRIES),
             rests_on=(held_to,) if held_to in CLAIMS else (),
@@ -178,6 +184,12 @@ def prove_kernels(name: str, kernels: Kernels, dtype: Any, sizes: Sizes, bugs: S
             clause=kernels.clause,
         )
     )
+
+
+def _others(sizes: Sizes) -> str:
+    """What is run at 5 elements."""
+    further = {ALL: ", misaligned arrays, other architectures", SOME: ", misaligned arrays"}
+    return f"each option, third of three arrays{further.get(sizes, '')}"
 
 
 def _asked_of(solver: str, obligation: Obligation) -> Obligation:

@@ -203,7 +203,7 @@ class Thread:
             return
         if guard is not True:
             launch = self.block.launch
-            old = self.registers[register.name]
+            old = self.value(Register(register.name))
             value = either(launch.theory, guard, value, old, launch.kernel.width_of(register.name))
         self.registers[register.name] = value
 
@@ -267,16 +267,16 @@ class Thread:
         check_alignment(address, width * len(parts), "reads")
         theory = self.block.launch.theory
         for k, part in enumerate(parts):
-            self._set(part, self._loaded(region.read(address + k * width, width, access, theory), instruction))
+            value = region.read(address + k * width, width, access, theory, "nc" in instruction.opcode)
+            self._set(part, self._loaded(value, part, instruction))
 
-    def _loaded(self, value: Value, instruction: Instruction) -> Value:
-        """A small signed integer fills its register with its sign."""
-        kind = instruction.opcode[-1]
-        if kind in ("s8", "s16", "s32"):
-            width = int(kind[1:])
-            bits = as_bits(self.block.launch.theory, value, width)
-            return integers.resized(bits, "s", width, 64) if isinstance(bits, int) else value
-        return value
+    def _loaded(self, value: Value, register: Operand, instruction: Instruction) -> Value:
+        """A signed integer fills a register that is wider with its sign; whatever fills it is left as it is."""
+        kind, width = instruction.opcode[-1][0], int(instruction.opcode[-1][1:])
+        target = self._width(register)
+        if kind != "s" or target <= width:
+            return value
+        return integers.resized(as_bits(self.block.launch.theory, value, width), "s", width, target)
 
     def _load_parameter(self, instruction: Instruction) -> None:
         source = instruction.operands[1]

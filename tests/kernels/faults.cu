@@ -16,6 +16,15 @@ KERNEL(misaligned)
     reinterpret_cast<float4*>(x + 1)[threadIdx.x / 32] = make_float4(1.0f, 2.0f, 3.0f, 4.0f);
 }
 
+KERNEL(misaligned_shared)
+{
+    __shared__ float part[64];
+    part[threadIdx.x] = y[threadIdx.x];
+    __syncthreads();
+    const float4 four = reinterpret_cast<float4*>(part)[threadIdx.x % 16];
+    x[threadIdx.x] = four.x + four.y + four.z + four.w;
+}
+
 KERNEL(reads_unwritten_shared)
 {
     __shared__ float part[64];
@@ -78,4 +87,10 @@ KERNEL(reads_a_lane_that_has_ended)
 {
     if (threadIdx.x == 1) return;
     x[threadIdx.x] = __shfl_xor_sync(0xffffffffu, y[threadIdx.x], 1);
+}
+
+// Launched with one array as both.
+extern "C" __global__ void writes_a_constant(float* x, const float* __restrict__ y, long long n)
+{
+    x[threadIdx.x] = y[threadIdx.x] + 1.0f;
 }
