@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import z3
 
 from accelerated import cuda, launch, sources
 from accelerated.clipping import FIELDS
@@ -163,7 +164,8 @@ def cut_kernel(grad: Any, limit: Any) -> Any:
 class KernelClaim:
     """A function of this file, its inputs for a number of elements, and the kernel that stands in its place.
 
-    ``at`` makes the kernel of a source, of flags and of a shift of the array in memory.
+    ``at`` makes the kernel of a source, of flags and of a shift of the array in memory. Terms of element k that are
+    ``forgotten`` may be any; with them come the facts that are used.
     """
 
     clause: str
@@ -172,6 +174,7 @@ class KernelClaim:
     at: Callable[..., Callable[..., Any]]
     wanted: Callable[..., Any]
     name: str
+    forgotten: Callable[..., tuple[list[z3.ExprRef], list[z3.BoolRef]]]
 
     def runs(self, dtype: Any, bug: Bug | None = None) -> Iterator[tuple[str, KernelRun]]:
         """One element alone, one after a pack, two where there is no whole pack because they are misaligned."""
@@ -186,10 +189,11 @@ class KernelClaim:
 
     def _one_by_one(self, path: Path, arguments: dict[str, Any], result: Any) -> None:
         """Every element by itself: all are the same question."""
-        wanted, elements = self.wanted(**arguments), arguments["grad"].elements
+        wanted = self.wanted(**arguments)
         for k in range(result.size):
             same = truth(same_bits(result[k : k + 1], wanted[k : k + 1]))
-            prove_apart(path, f"element {k}", same, without=[*elements[:k], *elements[k + 1 :]])
+            forgotten, using = self.forgotten(path, k, **arguments)
+            prove_apart(path, f"element {k}", same, forgotten, using)
 
     def claim(self, dtype: Any, bugs: Sequence[Bug], rests_on: Sequence[str] = ()) -> Claim:
         """Register it for a dtype."""
@@ -243,6 +247,23 @@ def _shrink_run(dtype: Any, size: int) -> Run:
     return Run(shrink_kernel, inputs, IEEE(), draw=draw)
 
 
+def _rounded_product(
+    path: Path, k: int, grad: Any, unit: Any, factor: Any, limit_unit: Any
+) -> tuple[list[z3.ExprRef], list[z3.BoolRef]]:
+    """What kernel and reference compute alike; of how it came about, it matters only that 0 and NaN are restored."""
+    scaled = (grad[k].astype(DOUBLE) / unit) * factor
+    rounded = (scaled * limit_unit).astype(grad.dtype)
+    terms = [array.elements.item() for array in (scaled, rounded, rounded.astype(DOUBLE) / limit_unit)]
+    special = z3.And(*(z3.Implies(kind(terms[1]), kind(terms[2])) for kind in (z3.fpIsZero, z3.fpIsNaN)))
+    path.prove(f"special {k}", special, using=path.facts_without(*grad.elements), forgetting=terms[1:2])
+    return terms, path.facts_about(terms[1])
+
+
+def _nothing(path: Path, k: int, grad: Any, limit: Any) -> tuple[list[z3.ExprRef], list[z3.BoolRef]]:
+    """Element by element, the facts about others have no use."""
+    return [], path.facts_without(*grad.elements[:k], *grad.elements[k + 1 :])
+
+
 def _cut_run(dtype: Any, size: int) -> Run:
     def draw(generator: random.Random) -> dict[str, Any]:
         limit = np.abs(_numbers(generator, dtype, 1))[0]
@@ -251,8 +272,8 @@ def _cut_run(dtype: Any, size: int) -> Run:
     return Run(cut_kernel, {"grad": Array(dtype, (size,)), "limit": Array(dtype)}, IEEE(), draw=draw)
 
 
-SHRINK = KernelClaim("CUDA-5", shrink_kernel, _shrink_run, Shrink, bare(shrink), "shrink")
-CUT = KernelClaim("CUDA-6", cut_kernel, _cut_run, Cut, _cut, "cut")
+SHRINK = KernelClaim("CUDA-5", shrink_kernel, _shrink_run, Shrink, bare(shrink), "shrink", _rounded_product)
+CUT = KernelClaim("CUDA-6", cut_kernel, _cut_run, Cut, _cut, "cut", _nothing)
 IN_SHRINK = (
     Bug(
         "to nearest",

@@ -20,7 +20,7 @@ from proofs.prover.symbolic_run import Run
 from proofs.symbolic.inputs import Array, Record, show
 from proofs.symbolic.paths import Duty, Path
 
-APART = "proven apart"
+APART, FORGOTTEN = "proven apart", "forgotten for"
 Step = Callable[..., Any]
 Labelled = Iterable[tuple[str, "KernelRun"]]
 
@@ -51,8 +51,9 @@ class KernelRun(Run):
         """The facts that have to do with a goal, by its variables and theirs: arrays have many that do not."""
         if duty.name in self.clauses:
             return tuple(related(duty.goal, path.facts))
-        found = related(duty.goal, duty.hypotheses)
-        return (*found, *tied(path, [duty.goal, *found]))
+        pairs = path.memory.get((FORGOTTEN, duty.name), [])
+        facts = [*duty.hypotheses, *tied(path, [duty.goal, *duty.hypotheses])]
+        return tuple(related(duty.goal, [z3.substitute(fact, *pairs) for fact in facts]))
 
 
 def prove_apart(
@@ -60,15 +61,16 @@ def prove_apart(
     name: str,
     goal: z3.BoolRef,
     forgetting: Sequence[z3.ExprRef] = (),
-    without: Sequence[z3.ExprRef] = (),
+    using: Sequence[z3.BoolRef] | None = None,
 ) -> None:
-    """Prove a part of the clause by itself: it is left out of the clause, and no fact is added.
+    """Prove a part of the clause by itself, from some facts or all: it is left out of the clause, and no fact is added.
 
-    What holds whatever the terms of ``forgetting`` are holds for them; facts with a term of ``without`` are not used.
+    What holds whatever the terms of ``forgetting`` are holds for them.
     """
     pairs = [(term, z3.Const(f"{name}!{i}", term.sort())) for i, term in enumerate(forgetting)]
-    path.duties.append(Duty(name, z3.substitute(goal, *pairs), tuple(path.facts_without(*without))))
+    path.duties.append(Duty(name, z3.substitute(goal, *pairs), tuple(path.facts if using is None else using)))
     path.memory.setdefault(APART, {})[goal.get_id()] = goal
+    path.memory[(FORGOTTEN, name)] = pairs
 
 
 def of_size(run: Run, size: int, grad: Any = None) -> Run:

@@ -151,7 +151,7 @@ def prove_kernels(name: str, kernels: Kernels, dtype: Any, sizes: Sizes, bugs: S
     variant = np.dtype(dtype).name
     held_to = f"{kernels.clause}.{variant}"
     module = kernels.optimizer.prefix
-    solver = "z3" if np.dtype(dtype) == BFLOAT16 else "bitwuzla"  # which knows no bfloat16
+    solver = solver_for(dtype)
 
     def build() -> Iterator[Obligation]:
         lemmas: set[str] = set()
@@ -165,7 +165,7 @@ def prove_kernels(name: str, kernels: Kernels, dtype: Any, sizes: Sizes, bugs: S
                     if obligation.query.smt2 in lemmas:  # the same question for another size
                         continue
                     lemmas.add(obligation.query.smt2)
-                yield _asked_of(solver, obligation)
+                yield asked_of(solver, obligation)
 
     return CLAIMS.register(
         Claim(
@@ -192,7 +192,13 @@ def _others(sizes: Sizes) -> str:
     return f"each option, third of three arrays{further.get(sizes, '')}"
 
 
-def _asked_of(solver: str, obligation: Obligation) -> Obligation:
+def solver_for(dtype: Any) -> str:
+    """Who knows a format: Bitwuzla has no bfloat16."""
+    return "z3" if np.dtype(dtype) == BFLOAT16 else "bitwuzla"
+
+
+def asked_of(solver: str, obligation: Obligation) -> Obligation:
+    """The obligation, its question put to this solver."""
     return dataclasses.replace(obligation, query=dataclasses.replace(obligation.query, solver=solver))
 
 

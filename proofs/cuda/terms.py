@@ -6,6 +6,7 @@ from collections.abc import Container, Iterator, Sequence
 
 import z3
 
+from proofs.symbolic.formats import FORMATS, format_of, is_float
 from proofs.symbolic.ieee import IEEE
 from proofs.symbolic.paths import QUICK_CHECK, current
 from proofs.symbolic.terms import variables
@@ -22,8 +23,10 @@ class Commuted(IEEE):
         return super().do_multiply(*_ordered(a, b), dtype)
 
     def cast(self, term: Term, source: DType, target: DType) -> Term:
-        cast = super().cast(term, source, target)
-        return z3.simplify(cast) if z3.is_fp_value(term) else cast  # as NumPy does it before it comes here
+        """Constants at once, as NumPy does it before they come here; two exact casts to ever wider formats as one."""
+        narrower = _widened_from(term) if is_float(target) else None
+        cast = super().cast(*(narrower or (term, source)), target)
+        return z3.simplify(cast) if z3.is_fp_value(term) else cast
 
     def decide(self, condition: z3.BoolRef) -> bool:
         """As a path does it, but asking only the facts that have to do with the condition: arrays have many that do not."""
@@ -38,6 +41,17 @@ class Commuted(IEEE):
                 path.require(goal)
                 return answer
         return path.take(simple)
+
+
+def _widened_from(term: Term) -> tuple[Term, DType] | None:
+    """The number that a cast without rounding has made this of, and its dtype."""
+    if not z3.is_fp(term) or term.decl().kind() != z3.Z3_OP_FPA_TO_FP or term.num_args() != 2:
+        return None
+    inner, wide = term.arg(1), term.sort()
+    if not z3.is_fp(inner) or inner.sort().ebits() > wide.ebits() or inner.sort().sbits() > wide.sbits():
+        return None
+    dtype = next((each for each in FORMATS if format_of(each).sort == inner.sort()), None)
+    return None if dtype is None else (inner, dtype)
 
 
 def _ordered(a: Term, b: Term) -> tuple[Term, Term]:
