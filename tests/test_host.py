@@ -7,6 +7,7 @@ import itertools
 import os
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import ml_dtypes
@@ -137,6 +138,18 @@ def test_the_order_can_be_set_for_a_block_of_code() -> None:
     with host.running("descending", workers=1):
         seen, _ = call(abilities(), "order_of_threads", (1,), (8,), [np.zeros(8, np.int32), np.zeros(1, np.int32)])
     assert list(seen) == list(range(7, -1, -1))
+
+
+def test_kernels_may_run_at_once() -> None:
+    x = floats(64 * 256, np.float64)
+    wanted = halved(x.reshape(64, 256))
+
+    def sums(seed: int) -> Any:
+        _, found = call(abilities(), "block_sums_in_levels", (64,), (256,), [x, np.zeros(64)], shared=2048, order=seed)
+        return found
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(oracle.same_bits(found, wanted) for found in pool.map(sums, range(16)))
 
 
 # Arithmetic.

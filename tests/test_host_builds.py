@@ -89,6 +89,23 @@ def test_without_a_compiler_the_error_says_what_to_install(monkeypatch: pytest.M
         build.library(abilities())
 
 
+def test_without_a_sanitizer_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build, "_output", lambda command: command[-1].removeprefix("-print-file-name=") + "\n")
+    with pytest.raises(host.NoCompiler, match="has no library for -fsanitize=thread: install libtsan"):
+        host.sanitized("thread", test_processes_build_the_same_at_once)
+    monkeypatch.setattr(sys, "platform", "darwin")
+    with pytest.raises(host.NoCompiler, match="kernels are watched by sanitizers on Linux only"):
+        host.sanitized("undefined", test_processes_build_the_same_at_once)
+
+
+def test_a_compiler_that_does_not_know_the_processor_is_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PROOFGRAD_CACHE", str(tmp_path))
+    monkeypatch.setattr(build, "_knows", lambda compiler, flag: False)
+    assert "-march=native" not in build._flags(None)
+    one = source("one.cu", 'extern "C" __global__ void one(int* y) { y[0] = 6; }')
+    assert build.library(one).is_file()
+
+
 def test_what_the_compiler_refuses_is_shown_with_file_and_line() -> None:
     text = '\nextern "C" __global__ void one(int* y)\n{\n    y[0] = unknown;\n}'
     with pytest.raises(

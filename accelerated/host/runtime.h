@@ -250,8 +250,21 @@ inline int __clz(int x) { return x ? __builtin_clz((unsigned int)x) : 32; }
 inline int __clzll(long long x) { return x ? __builtin_clzll((unsigned long long)x) : 64; }
 inline int __ffs(int x) { return __builtin_ffs(x); }
 
-#ifndef __FLT16_MANT_DIG__
-#error "float16 needs the type _Float16: g++ 12 or clang++ 15, or newer"
-#endif
-inline float half_as_float(unsigned short bits) { return float(proofgrad::bits_of<_Float16>(bits)); }
-inline unsigned short float_as_half(float x) { return proofgrad::bits_of<unsigned short>(_Float16(x)); }
+// float16 by integers and exact products, without a branch, so that packs of it are converted together.
+inline float half_as_float(unsigned short bits)
+{
+    const unsigned int magnitude = (bits & 0x7fffu) << 13;  // of 2⁻¹¹² times the number
+    const unsigned int finite = __float_as_uint(__uint_as_float(magnitude) * 0x1p112f), infinite = magnitude | 0x7f800000u;
+    return __uint_as_float((magnitude < 0x0f800000u ? finite : infinite) | (bits & 0x8000u) << 16);
+}
+
+inline unsigned short float_as_half(float x)
+{
+    const unsigned int bits = __float_as_uint(x), magnitude = bits & 0x7fffffffu;
+    const unsigned int half = 0x3f000000u;  // 0.5, whose last place is the least subnormal of float16
+    const unsigned int subnormal = __float_as_uint(__uint_as_float(magnitude) + 0.5f) - half;
+    const unsigned int normal = (magnitude - (112u << 23) + 0xfffu + (magnitude >> 13 & 1u)) >> 13;
+    const unsigned int infinite = magnitude > 0x7f800000u ? 0x7e00u : 0x7c00u;
+    const unsigned int finite = magnitude < 0x38800000u ? subnormal : normal;
+    return (unsigned short)((magnitude < 0x47800000u ? finite : infinite) | (bits >> 16 & 0x8000u));
+}
