@@ -16,6 +16,7 @@ from kernel_runs import (
     compiled,
     descend,
     floats,
+    kernels,
     rounded,
     run_functions,
     same,
@@ -23,9 +24,10 @@ from kernel_runs import (
 
 from accelerated import cuda
 from proofs.cuda import faults
-from proofs.cuda.arrays import place
+from proofs.cuda.arrays import contents, place
 from proofs.cuda.machine import launch
 from proofs.cuda.memory import Memory
+from proofs.cuda.terms import Commuted
 from proofs.cuda.values import Concrete
 from proofs.symbolic.array import SymbolicArray
 from proofs.symbolic.ieee import IEEE
@@ -67,6 +69,42 @@ def test_an_elementwise_kernel_has_the_terms_of_its_expression(n: int) -> None:
         p, g, lr = symbols("p", n), symbols("g", n), symbols("lr", 1)[0]
         found, expected = descend(p, g, lr, theory=IEEE()), p - g * lr
         assert all(z3.eq(a, b) for a, b in zip(found.elements, expected.elements, strict=True))
+
+    only(run)
+
+
+def neighbours_first(sums: list[Any], add: Callable[[Any, Any], Any]) -> Any:
+    while len(sums) > 1:
+        sums = [add(sums[k], sums[k + 1]) for k in range(0, len(sums), 2)]
+    return sums[0]
+
+
+def halves_first(sums: list[Any], add: Callable[[Any, Any], Any]) -> Any:
+    while len(sums) > 1:
+        half = len(sums) // 2
+        sums = [add(sums[k], sums[k + half]) for k in range(half)]
+    return sums[0]
+
+
+@pytest.mark.parametrize("n", [1, 33, 64])
+def test_a_reduction_by_shuffles_and_shared_memory_has_the_terms_of_its_tree(n: int) -> None:
+    """64 threads are two warps; the sums of the 30 warps that are not there are 0."""
+    theory, dtype = Commuted(), np.dtype(np.float64)  # NVRTC exchanges the operands of some additions
+
+    def add(a: Any, b: Any) -> Any:
+        return theory.apply("add", (a, b), dtype)
+
+    def run() -> None:
+        x = symbols("x", n, np.float64)
+        zero = theory.constant(0, dtype)
+        leaves = [*x.elements, *[zero] * (64 - n)]
+        warps = [neighbours_first(leaves[:32], add), neighbours_first(leaves[32:], add), *[zero] * 30]
+        expected = {"total": neighbours_first(warps, add), "total_by_halves": halves_first(leaves, add)}
+        for name, shared in (("total", 0), ("total_by_halves", 512)):
+            memory = Memory(theory)
+            sums = memory.array("sums", 1, dtype)
+            launch(kernels("total")[name], memory, 1, 64, [place(memory, "x", x), sums, n], shared)
+            assert z3.eq(contents(sums, dtype, theory).elements[0], expected[name])
 
     only(run)
 

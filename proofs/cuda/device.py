@@ -81,8 +81,8 @@ class OnDevice:
     """A step of an optimizer, its kernel interpreted: called like the reference's step.
 
     ``shift`` elements lie between an address that is a multiple of 256 and each array that is read. With a ``window``, the
-    arrays given are the elements in it, and the step is the one in place. The parameter is the last of as many as there are
-    ``rows`` in one launch, the others having the same numbers.
+    arrays given are the elements in it; the step must then be the one ``in_place``, for nothing so large is allocated. The
+    parameter is the last of as many as there are ``rows`` in one launch, the others having the same numbers.
     """
 
     optimizer: Optimizer
@@ -93,6 +93,7 @@ class OnDevice:
     flags: tuple[str, ...] = cuda.FLAGS
     window: Window | None = None
     rows: int = 1
+    in_place: bool = False
 
     def __call__(self, *args: Any, **given: Any) -> Any:
         """The step.
@@ -113,8 +114,7 @@ class OnDevice:
         member, settings = Member(*bound.args), bound.kwargs
         theory = member.param.theory if isinstance(member.param, SymbolicArray) else Concrete()
         with _uncached():
-            in_place = self.window is not None
-            works = [self.optimizer.work(self._moved(member, row), settings, in_place) for row in range(self.rows)]
+            works = [self.optimizer.work(self._moved(member, row), settings, self.in_place) for row in range(self.rows)]
             dtype = next(array for array in works[0].row if array is not None).dtype
             numbers = self.optimizer.numbers(settings, dtype)
         memory, results = Memory(theory), [work.result() for work in works]
@@ -172,7 +172,7 @@ def _region(memory: Memory, array: Any, name: str, is_written: bool) -> Region:
     if not isinstance(array, DeviceArray):
         return memory.array(name, array.size, array.dtype, address=address)
     if array.window is None:
-        return place(memory, name, array.values, address=address)
+        return place(memory, name, array.values, writable=is_written, address=address)
     values = place(Memory(memory.theory), name, array.values).first
     assert values is not None
     if not array.window.indices:  # whatever is read is the first value

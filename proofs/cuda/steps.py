@@ -111,11 +111,13 @@ class Kernels:
                     yield f"{of}{option}, n = 5, misaligned: ", self._run(run, 5, grad, misaligned)
         third = dataclasses.replace(step, rows=3)
         yield f"{main}, n = 5, third of three: ", self._run(options[main], 5, None, third)
+        in_place = dataclasses.replace(step, in_place=True)
+        yield f"{main}, n = 5, in place: ", self._run(options[main], 5, None, in_place)
         for architecture in OTHER_ARCHITECTURES if sizes is ALL else ():
             compiled = dataclasses.replace(step, architecture=architecture)
             yield f"{main}, n = 5, {architecture}: ", self._run(options[main], 5, None, compiled)
         for count in sizes.huge:
-            at = seen_through_window(dataclasses.replace(step, threads=THREADS), options[main], count)
+            at = seen_through_window(dataclasses.replace(in_place, threads=THREADS), options[main], count)
             assert at.window is not None
             yield f"{main}, in n = {count}: ", self._run(options[main], len(at.window.indices), None, at)
 
@@ -189,7 +191,7 @@ def prove_kernels(name: str, kernels: Kernels, dtype: Any, sizes: Sizes, bugs: S
 def _others(sizes: Sizes) -> str:
     """What is run at 5 elements."""
     further = {ALL: ", misaligned arrays, other architectures", SOME: ", misaligned arrays"}
-    return f"each option, third of three arrays{further.get(sizes, '')}"
+    return f"each option, third of three arrays, in place{further.get(sizes, '')}"
 
 
 def solver_for(dtype: Any) -> str:
