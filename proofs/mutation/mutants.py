@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from proofs.mutation.operators import Change, changes, negated
 
 SILENT_FIELDS = ("annotation", "returns", "decorator_list")
-SHELLS = ("Optimizer",)  # classes with code of their own: of others, no method is changed
 CLAUSE_FIELDS = {"Norm": ("at_most", "surely_within")}  # of a table of the code: only clauses read these
 Unit = ast.FunctionDef | ast.ClassDef | ast.Assign | ast.AnnAssign
 
@@ -52,10 +51,9 @@ class Module:
 
     def mutated(self) -> list[str]:
         """The units that run when a public function does; what only contracts use is a statement, not code."""
-        public = [name for name, unit in self._all() if isinstance(unit, ast.FunctionDef) and name[0] != "_"]
-        reached = _reachable([*public, *SHELLS], self._uses(self._running))
-        running = [name for name in self.units if name in reached]
-        return [name for name in running if name in SHELLS or not isinstance(self.units[name], ast.ClassDef)]
+        roots = [name for name, unit in self._all() if isinstance(unit, ast.FunctionDef) and name[0] != "_"]
+        reached = _reachable(roots, self._uses(self._running))
+        return [name for name in self.units if name in reached and not isinstance(self.units[name], ast.ClassDef)]
 
     def concerned(self, name: str) -> set[str]:
         """A unit and all that use it, at first or second hand: whose results a change to it can reach."""
