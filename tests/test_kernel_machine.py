@@ -219,6 +219,36 @@ def test_votes_and_exchanges_of_a_warp(architecture: str) -> None:
     assert contents(y, np.dtype(np.uint32), memory.theory).tolist() == [each % 2**32 for each in expected]
 
 
+COUNTS = """
+extern "C" __global__ void counts(const int* x, int* y) {
+    __shared__ int of_block[4];
+    if (threadIdx.x < 4) of_block[threadIdx.x] = 0;
+    __syncthreads();
+    atomicAdd(&of_block[x[blockIdx.x * blockDim.x + threadIdx.x] & 3], 1);
+    __syncthreads();
+    if (threadIdx.x < 4) atomicAdd(&y[threadIdx.x], of_block[threadIdx.x]);
+}
+"""
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_integers_are_counted_by_all_threads_at_once(architecture: str) -> None:
+    x = np.random.default_rng(5).integers(0, 100, 128).astype(np.uint32)
+    memory = Memory(Concrete())
+    y = memory.array("y", 4, np.dtype(np.uint32), [0] * 4)
+    launch(compiled(COUNTS, architecture)["counts"], memory, 2, 64, [place(memory, "x", x), y])
+    assert contents(y, np.dtype(np.uint32), memory.theory).tolist() == np.bincount(x & 3, minlength=4).tolist()
+
+
+def test_counting_without_a_barrier_before_is_a_race() -> None:
+    code = COUNTS.replace("of_block[threadIdx.x] = 0;\n    __syncthreads();", "of_block[threadIdx.x] = 0;")
+    memory = Memory(Concrete())
+    y = memory.array("y", 4, np.dtype(np.uint32), [0] * 4)
+    x = np.zeros(128, np.uint32) + 1
+    with pytest.raises(faults.Fault, match=r"race|nobody has written"):
+        launch(compiled(code)["counts"], memory, 2, 64, [place(memory, "x", x), y])
+
+
 # Faults.
 
 
@@ -324,7 +354,15 @@ def test_intrinsics_that_are_not_ieee_arithmetic_are_faults(body: str) -> None:
         launch(kernel, memory, 1, 1, [place(memory, "x", floats(4)), memory.array("y", 1, np.dtype(np.float32))])
 
 
-@pytest.mark.parametrize("body", ["atomicAdd(y, x[0]);", "y[0] = clock();", 'asm volatile("nanosleep.u32 3;");'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "atomicAdd(y, x[0]);",
+        "y[0] = clock();",
+        "y[0] = atomicAdd((int*)y + 1, 2);",
+        'asm volatile("nanosleep.u32 3;");',
+    ],
+)
 def test_an_instruction_that_is_not_known_is_named_with_its_line(body: str) -> None:
     kernel = compiled(f'extern "C" __global__ void f(const float* x, float* y) {{ {body} }}')["f"]
     memory = Memory(Concrete())

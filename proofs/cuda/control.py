@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from proofs.cuda.ptx import Instruction, Kernel, Symbol
+from proofs.cuda.ptx import Address, Instruction, Kernel, Operand, Pair, Register, Symbol, Vector
 
 EXIT = -1
 IMPURE = (
@@ -30,6 +30,10 @@ class Control:
     def __init__(self, kernel: Kernel) -> None:
         self.kernel = kernel
         self._meeting: dict[int, int | None] = {}
+
+    def occurs_once(self, register: str) -> bool:
+        """Whether a register stands in one place of the kernel: where it is written, it is never read."""
+        return sum(_names(instruction).count(register) for instruction in self.kernel.body) == 1
 
     def target(self, instruction: Instruction) -> int:
         """Where a branch goes."""
@@ -90,3 +94,22 @@ class Control:
 
     def _is_pure(self, position: int) -> bool:
         return position < len(self.kernel.body) and self.kernel.body[position].opcode[0] not in IMPURE
+
+
+def _names(instruction: Instruction) -> list[str]:
+    """The registers of an instruction, as often as they stand in it."""
+    guard = [] if instruction.guard is None else [instruction.guard.name]
+    return [*guard, *(name for operand in instruction.operands for name in _registers(operand))]
+
+
+def _registers(operand: Operand) -> list[str]:
+    match operand:
+        case Register(name):
+            return [name]
+        case Address(base):
+            return _registers(base)
+        case Vector(parts):
+            return [name for part in parts for name in _registers(part)]
+        case Pair(first, second):
+            return [first.name, second.name]
+    return []

@@ -11,7 +11,7 @@ from proofs.cuda.faults import Divergence, Fault, Unwritten
 from proofs.cuda.memory import Local, Memory, Region
 from proofs.cuda.ptx import Instruction, Kernel, Pair, PtxError, Register
 from proofs.cuda.thread import Block, Launch, Thread, Wait
-from proofs.cuda.values import Concrete, Float, Value, as_bits, logic
+from proofs.cuda.values import Float, Value, as_bits, logic
 
 WARP = 32
 Size = int | tuple[int, ...]
@@ -48,16 +48,7 @@ def launch(
         for variable in kernel.variables
         if variable.space in ("const", "global")
     }
-    run = Launch(
-        kernel,
-        Control(kernel),
-        memory.theory,
-        memory,
-        parameters,
-        constants,
-        *sizes,
-        isinstance(memory.theory, Concrete),
-    )
+    run = Launch(kernel, Control(kernel), memory.theory, memory, parameters, constants, *sizes)
     count = sizes[0][0] * sizes[0][1] * sizes[0][2]
     for number in range(count) if blocks is None else blocks:
         _Block(run, number, shared, threads).go()

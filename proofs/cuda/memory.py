@@ -20,15 +20,18 @@ SIZES = (1, 2, 4, 8)
 
 
 class Access(NamedTuple):
-    """Who touches memory, and how many barriers of the block and of the warp came before."""
+    """Who touches memory, how many barriers of the block and of the warp came before, and whether it is atomic."""
 
     block: int
     thread: int
     barriers: int
     warp_barriers: int
+    atomic: bool = False
 
     def is_ordered_with(self, other: Access) -> bool:
-        """Whether one of the two is known to come first."""
+        """Whether one of the two is known to come first, or the machine sees to it that they do not meet."""
+        if self.atomic and other.atomic:
+            return True
         if self.block != other.block:
             return False
         if self.thread == other.thread or self.barriers != other.barriers:

@@ -12,7 +12,6 @@ from proofs.symbolic.theory import Theory
 
 INTEGER_TYPES = {f"{kind}{width}" for kind in "sub" for width in (8, 16, 32, 64)}
 FLOAT_ROOTS = {"add", "sub", "mul", "div", "sqrt", "rcp", "neg", "abs", "min", "max", "copysign"}
-SILENT_WORDS = {"rn", "to", "uni"}
 CVT_WORDS = {"rn", "rni", "rzi", "rmi", "rpi", "rz", "rm", "rp"}
 RELATIONS = {
     *("eq", "ne", "lt", "le", "gt", "ge", "lo", "ls", "hi", "hs"),

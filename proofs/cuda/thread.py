@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -35,6 +36,7 @@ MEMORY_WORDS = {
     ),
     *("L1", "L2", "no_allocate", "evict_first", "evict_last", "lu", "cv", "wb", "wt"),
 }
+COMBINING = ("add", "min", "max", "and", "or", "xor")  # in any order the same, on integers
 MOST_STEPS = 2_000_000
 
 
@@ -57,7 +59,6 @@ class Launch:
     constants: dict[str, Region]
     grid: tuple[int, int, int]
     block: tuple[int, int, int]
-    is_concrete: bool
 
 
 @dataclass
@@ -138,6 +139,8 @@ class Thread:
             self._load(instruction)
         elif root == "st":
             self._store(instruction)
+        elif root in ("red", "atom"):
+            self._reduce(instruction)
         elif root not in ("membar", "fence"):  # they order what barriers order already
             raise operations.unknown(instruction)
         self.position += 1
@@ -295,6 +298,30 @@ class Thread:
             is_whole = isinstance(value, Float) and value.width == width * 8
             stored = value if is_whole else self._narrowed(value, width * 8)
             region.write(address + k * width, width, stored, access, theory)
+
+    def _reduce(self, instruction: Instruction) -> None:
+        """Combine an integer in memory with another, whatever the others do there: no thread sees what was there before.
+
+        ``atom`` gives it back, and with it the order of threads: that is known here only if nobody reads it.
+        """
+        *words, operation, kind = instruction.opcode
+        operands = instruction.operands
+        if instruction.opcode[0] == "atom":
+            target, *rest = operands
+            operands = tuple(rest)
+            is_unread = isinstance(target, Register) and self.block.launch.control.occurs_once(target.name)
+            if not is_unread and target != Register("_"):
+                raise operations.unknown(instruction)
+        if operation not in COMBINING or kind[0] not in "bsu" or len(operands) != 2:
+            raise operations.unknown(instruction)
+        plain = dataclasses.replace(instruction, opcode=(*words, kind))
+        region, address, width, access, (part,) = self._access(plain, operands[0], operands[1])
+        check_alignment(address, width, "combines")
+        theory, access = self.block.launch.theory, access._replace(atomic=True)
+        both = region.read(address, width, access, theory), self.value(part)
+        bits = [as_bits(theory, value, width * 8) for value in both]
+        result = integers.apply(operation, kind[0], width * 8, bits)
+        region.write(address, width, result, access, theory)
 
     def _narrowed(self, value: Value, width: int) -> Value:
         """The bits of a register that are stored; what is no integer is stored as it is, if it has that width."""
