@@ -21,6 +21,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from accelerated import caches
 from accelerated.sources import Source
 
 ARCHITECTURES = ("sm_75", "sm_80", "sm_86", "sm_89", "sm_90", "sm_100", "sm_120")
@@ -162,12 +163,8 @@ def compiler() -> str:
 
 
 def cache_folder() -> Path:
-    """Where machine code is kept: ``$PROOFGRAD_CUDA_CACHE``, or ``proofgrad/cuda`` in the user's folder of caches."""
-    chosen = os.environ.get("PROOFGRAD_CUDA_CACHE")
-    if chosen:
-        return Path(chosen)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "proofgrad" / "cuda"
+    """Where PTX and machine code are kept."""
+    return caches.folder("cuda")
 
 
 def cupy() -> Any:

@@ -174,9 +174,9 @@ def test_two_processes_at_once_leave_one_whole_entry(tmp_path: Path) -> None:
 
 
 def test_the_cache_stands_where_the_user_wants_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("PROOFGRAD_CUDA_CACHE", str(tmp_path))
-    assert cuda.cache_folder() == tmp_path
-    monkeypatch.delenv("PROOFGRAD_CUDA_CACHE")
+    monkeypatch.setenv("PROOFGRAD_CACHE", str(tmp_path))
+    assert cuda.cache_folder() == tmp_path / "cuda"
+    monkeypatch.delenv("PROOFGRAD_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert cuda.cache_folder() == tmp_path / "proofgrad" / "cuda"
 

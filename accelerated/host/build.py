@@ -17,6 +17,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
+from accelerated import caches
 from accelerated.sources import Signature, Source, SourceError, without_comments
 
 HERE = Path(__file__).resolve().parent
@@ -89,9 +90,8 @@ def library(source: Source, sanitizer: str | None = None) -> Path:
 
 
 def cache_folder() -> Path:
-    """Where builds are kept: ``host`` in ``$PROOFGRAD_CACHE`` or in the user's folder of caches."""
-    chosen = os.environ.get("PROOFGRAD_CACHE")
-    return (Path(chosen).absolute() if chosen else _users_caches() / "proofgrad") / "host"
+    """Where builds are kept."""
+    return caches.folder("host")
 
 
 def runtime_of(sanitizer: str) -> Path | None:
@@ -115,13 +115,6 @@ def macros() -> str:
     """All that the compiler says of itself and of the processor, as lines ``#define name value``."""
     compiler = _compiler()
     return _identity(compiler, _flags(None))
-
-
-def _users_caches() -> Path:
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches"
-    chosen = os.environ.get("XDG_CACHE_HOME")
-    return Path(chosen) if chosen else Path.home() / ".cache"
 
 
 def _compiler() -> str:
