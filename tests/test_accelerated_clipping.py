@@ -38,7 +38,8 @@ def limits(grads: list[Any], norm_type: float) -> list[float]:
     """Bounds about the norm: what decides between keeping and scaling."""
     with np.errstate(over="ignore"):
         norm = float(reference.global_norm(grads, norm_type))
-    about = [norm, np.nextafter(norm, np.inf), norm * (1 - 2.0**-50), norm / 3, 2 * norm]
+        above = np.nextafter(norm, np.inf)
+    about = [norm, above, norm * (1 - 2.0**-50), norm / 3, 2 * norm]
     return [each for each in (*about, 1.0, 5e-324, 1.7e308, np.inf) if each > 0]
 
 

@@ -30,18 +30,21 @@ def code_of(concept: str, architecture: str) -> dict[str, Code]:
     return machine_code.inspect(cuda.compile_cubin(sources.read(concept), architecture))
 
 
-@pytest.mark.parametrize("architecture", cuda.ARCHITECTURES)
-@pytest.mark.parametrize("concept", CONCEPTS)
+OLDEST_TO_NEWEST = ("sm_75", "sm_90", "sm_120")
+
+
+@pytest.mark.parametrize("architecture", OLDEST_TO_NEWEST)
+@pytest.mark.parametrize("concept", [*CONCEPTS, "clipping"])
 def test_no_kernel_spills_or_takes_too_many_registers(concept: str, architecture: str) -> None:
     found = code_of(concept, architecture)
     assert set(found) == set(sources.read(concept).kernels)
     for name, code in found.items():
         assert not code.spills, name
         assert 0 < code.registers <= MOST_REGISTERS, name
-        assert len(code.opcodes) > 100, name
+        assert len(code.opcodes) > (100 if concept in CONCEPTS else 20), name
 
 
-@pytest.mark.parametrize("architecture", cuda.ARCHITECTURES)
+@pytest.mark.parametrize("architecture", OLDEST_TO_NEWEST)
 @pytest.mark.parametrize("concept", CONCEPTS)
 def test_aligned_arrays_are_read_and_written_16_bytes_at_a_time(concept: str, architecture: str) -> None:
     for name, code in code_of(concept, architecture).items():
@@ -51,7 +54,7 @@ def test_aligned_arrays_are_read_and_written_16_bytes_at_a_time(concept: str, ar
         assert len(code.wide("STG", "ST")) >= (2 * writes + 1 if has_image else writes), name
 
 
-@pytest.mark.parametrize("architecture", cuda.ARCHITECTURES)
+@pytest.mark.parametrize("architecture", OLDEST_TO_NEWEST)
 def test_ptxas_contracts_and_flushes_nothing_where_there_is_no_division(architecture: str) -> None:
     for name, code in code_of("sgd", architecture).items():
         assert code.contracted == [], name
