@@ -112,8 +112,8 @@ struct Cut {
         const double unit = reinterpret_cast<const Decision*>(decision)->unit; \
         each_element<16 / sizeof(T)>( \
             block_start[blockIdx.x], row.size, row.aligned, Folded<T>{row.grad, anchors, folds, square, unit, &own}); \
-        own = over_block(own); \
-        if (threadIdx.x == 0) reinterpret_cast<Totals*>(totals)[blockIdx.x] = own; \
+        const Totals& all = over_block(own); \
+        if (threadIdx.x == 0) reinterpret_cast<Totals*>(totals)[blockIdx.x] = all; \
     } \
     extern "C" __global__ void shrink_##NAME( \
         const int* block_array, const long long* block_start, const long long* table, const double* decision) \
@@ -160,13 +160,13 @@ extern "C" __global__ void decide(
 {
     Totals own = {{}, 1};
     for (long long i = threadIdx.x; i < count; i += blockDim.x) own = combined(own, reinterpret_cast<const Totals*>(totals)[i]);
-    own = over_block(own);
+    const Totals& all = over_block(own);
     if (threadIdx.x != 0) return;
     const auto found = reinterpret_cast<Decision*>(decision);
     const double unit = found->unit;
-    Sum sum = {folds ? own.folds[folds - 1] : found->peak / unit, own.nothing_dropped != 0};
+    Sum sum = {folds ? all.folds[folds - 1] : found->peak / unit, all.nothing_dropped != 0};
     for (int k = folds - 2; k >= 0; --k) {
-        const Sum more = add(own.folds[k], sum.value);
+        const Sum more = add(all.folds[k], sum.value);
         sum = {more.value, sum.exact && more.exact};
     }
     const double root_of_sum = square ? root(sum.value) : sum.value;

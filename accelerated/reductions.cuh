@@ -43,9 +43,9 @@ __device__ __forceinline__ Totals combined(Totals x, const Totals& y)
 
 __device__ __forceinline__ double combined(double x, double y) { return larger(x, y); }
 
-// What all threads of a block have, combined; every thread gets it.
+// What all threads of a block have, combined, in shared memory; once in a kernel for each type.
 template <class Value>
-__device__ __forceinline__ Value over_block(const Value& own)
+__device__ __forceinline__ const Value& over_block(const Value& own)
 {
     __shared__ Value parts[MOST_THREADS];
     const int me = threadIdx.x;

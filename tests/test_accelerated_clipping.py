@@ -197,7 +197,7 @@ PLANTED: dict[str, tuple[str, str, str]] = {  # the file, what stands there, wha
         "total <= (square",
     ),
     "the last bits of the ratio are dropped": ("clipping.cu", "exact && shortened == ratio", "exact"),
-    "exactness is forgotten": ("clipping.cu", "own.nothing_dropped != 0", "false"),
+    "exactness is forgotten": ("clipping.cu", "all.nothing_dropped != 0", "false"),
     "the smallest grid is added last": (
         "clipping.cu",
         "for (int k = folds - 2; k >= 0; --k)",
