@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from accelerated import adam, host, sgd
+from accelerated import adam, clipped_adam, clipping, host, sgd
 from benchmarks.adam import best_of
 from reference import adam as reference
+from reference import clipping as clipping_reference
 from reference import sgd as sgd_reference
 from reference.contracts import level
 
@@ -67,6 +68,45 @@ def adamw(rng: np.random.Generator) -> None:
     report(f"AdamW, {SIZE} float32 parameters", best_of(calls, ROUNDS), SIZE, words)
 
 
+def torch_clipped(param: Any, grad: Any) -> dict[str, Callable[[], Any]]:
+    """torch's clipping and fused AdamW, in place, if there is torch; the bound is far off, so that it multiplies by 1."""
+    if importlib.util.find_spec("torch") is None:
+        return {}
+    import torch
+
+    tensor = torch.nn.Parameter(torch.tensor(param))
+    optimizer = torch.optim.AdamW([tensor], fused=True)
+
+    def step() -> None:
+        tensor.grad = torch.from_numpy(grad)  # clipping writes into it what it was
+        torch.nn.utils.clip_grad_norm_([tensor], 1e9)
+        optimizer.step()
+
+    return {"torch, fused, in place": step}
+
+
+def clipped(rng: np.random.Generator) -> None:
+    """Clipping and AdamW: two calls of the reference, kernels one after the other, and one launch for both."""
+    param, grad = (rng.standard_normal(SIZE).astype(np.float32) for _ in range(2))
+    state = reference.adam_state(param)
+    own, own_state = param.copy(), adam.adam_state(param)
+
+    def by_reference() -> Any:
+        return reference.adamw_step(param, clipping_reference.clip_by_global_norm([grad], 1.0).grads[0], state)
+
+    def one_after_the_other() -> Any:
+        return adam.adamw_step(param, clipping.clip_by_global_norm([grad], 1.0).grads[0], state)
+
+    calls = {
+        "reference": by_reference,
+        "kernels, one by one": one_after_the_other,
+        "kernel, fused, in place": lambda: clipped_adam.clipped_adamw_steps_([own], [grad], [own_state], max_norm=1.0),
+        "norm alone": lambda: clipping.global_norm([grad]),
+        **torch_clipped(param, grad),
+    }
+    report(f"clipping and AdamW, {SIZE} float32 parameters", best_of(calls, ROUNDS), SIZE, {})
+
+
 def momentum(rng: np.random.Generator) -> None:
     """SGD with momentum on the same."""
     param, grad, buffer = (rng.standard_normal(SIZE).astype(np.float32) for _ in range(3))
@@ -110,7 +150,7 @@ def main() -> None:
     rng = np.random.default_rng(0)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     print(f"kernels on {cores} cores; best of {ROUNDS}")
-    for measure in (adamw, momentum, narrow, many):
+    for measure in (adamw, clipped, momentum, narrow, many):
         measure(rng)
 
 
