@@ -30,6 +30,7 @@ from proofs.prover.describe import location_of, statement_of
 from proofs.prover.obligations import obligations
 from proofs.prover.symbolic_run import Run
 from proofs.symbolic.formats import BFLOAT16
+from proofs.symbolic.inputs import Fixed
 from reference.adam import AdamState, adamw_step
 from reference.contracts import ensure
 from reference.exactness import same_bits
@@ -67,20 +68,28 @@ class Fused:
     shift: int = 0
 
     def __call__(
-        self, param: Any, grad: Any, state: AdamState, unit: Any, factor: Any, limit_unit: Any, **settings: Any
+        self,
+        param: Any,
+        grad: Any,
+        state: AdamState,
+        unit: Any,
+        factor: Any,
+        limit_unit: Any,
+        kept: bool,
+        **settings: Any,
     ) -> Stepped:
-        scaled = decided(unit=unit, factor=factor, limit_unit=limit_unit, kept=np.float64(0))
+        scaled = decided(unit=unit, factor=factor, limit_unit=limit_unit, kept=np.float64(kept))
         source = FUSED.source() if self.source is None else self.source
         step = ClippedOnDevice(FUSED, source, WARP, self.shift, flags=self.flags, decision=tuple(scaled))
         return step(param, grad, state, **settings)
 
 
 def one_after_the_other(
-    param: Any, grad: Any, state: AdamState, unit: Any, factor: Any, limit_unit: Any, **settings: Any
+    param: Any, grad: Any, state: AdamState, unit: Any, factor: Any, limit_unit: Any, kept: bool, **settings: Any
 ) -> Stepped:
-    """The kernel that scales gradients, then that of AdamW."""
+    """The kernel that scales gradients, unless they are kept, then that of AdamW."""
     step = OnDevice(adam.ADAMW, adam.ADAMW.source(), WARP)
-    return step(param, Shrink()(grad, unit, factor, limit_unit), state, **settings)
+    return step(param, grad if kept else Shrink()(grad, unit, factor, limit_unit), state, **settings)
 
 
 def is_same_step(result: Stepped, wanted: Stepped) -> Any:
@@ -98,11 +107,11 @@ def is_same_step(result: Stepped, wanted: Stepped) -> Any:
 @same_preconditions(adamw_step)
 @ensure(
     CLAUSE,
-    lambda result, param, grad, state, unit, factor, limit_unit, lr, betas, eps, weight_decay, amsgrad, maximize: (
+    lambda result, param, grad, state, unit, factor, limit_unit, kept, lr, betas, eps, weight_decay, amsgrad, maximize: (
         is_same_step(
             result,
             one_after_the_other(
-                *(param, grad, state, unit, factor, limit_unit),
+                *(param, grad, state, unit, factor, limit_unit, kept),
                 lr=lr,
                 betas=betas,
                 eps=eps,
@@ -120,6 +129,7 @@ def clipped_adamw_kernel(
     unit: Any,
     factor: Any,
     limit_unit: Any,
+    kept: bool,
     *,
     lr: Any,
     betas: Any,
@@ -128,29 +138,30 @@ def clipped_adamw_kernel(
     amsgrad: bool,
     maximize: bool,
 ) -> Stepped:
-    """What the kernels ``clipped_adam_*`` make of a parameter where gradients are scaled.
+    """What the kernels ``clipped_adam_*`` make of a parameter where gradients are scaled, or kept.
 
     Claims
         CUDA-7  prove  IEEE(float16, bfloat16, float32, float64)  any state, n = 1, a pack + 1, 2 misaligned, all options
                 the bits of the kernels of CUDA-5 and CUDA-2, one after the other
     """
     settings = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
-    return Fused()(param, grad, state, unit, factor, limit_unit, **settings, amsgrad=amsgrad, maximize=maximize)
+    return Fused()(param, grad, state, unit, factor, limit_unit, kept, **settings, amsgrad=amsgrad, maximize=maximize)
 
 
-def each_option(dtype: Any) -> Mapping[str, Run]:
+def each_option(dtype: Any, kept: bool = False) -> Mapping[str, Run]:
     """The options of AdamW, with a decision."""
-    return {label: _clipped(run) for label, run in adam_whole.each_option(adamw_step, dtype).items()}
+    return {label: _clipped(run, kept) for label, run in adam_whole.each_option(adamw_step, dtype).items()}
 
 
-def _clipped(run: Run) -> Run:
-    inputs = {**run.inputs, "unit": NUMBER, "factor": NUMBER, "limit_unit": NUMBER}
-    return dataclasses.replace(run, function=clipped_adamw_kernel, inputs=inputs, draw=functools.partial(_drawn, run))
+def _clipped(run: Run, kept: bool) -> Run:
+    inputs = {**run.inputs, "unit": NUMBER, "factor": NUMBER, "limit_unit": NUMBER, "kept": Fixed(kept)}
+    draw = functools.partial(_drawn, run, kept)
+    return dataclasses.replace(run, function=clipped_adamw_kernel, inputs=inputs, draw=draw)
 
 
-def _drawn(run: Run, generator: random.Random) -> dict[str, Any]:
+def _drawn(run: Run, kept: bool, generator: random.Random) -> dict[str, Any]:
     units = {name: np.ldexp(np.float64(1), generator.randint(-3, 3)) for name in ("unit", "limit_unit")}
-    return {**run.random(generator), **units, "factor": np.float64(generator.uniform(0.1, 2))}
+    return {**run.random(generator), **units, "factor": np.float64(generator.uniform(0.1, 2)), "kept": kept}
 
 
 def runs(param: Any, grad: Any, bug: Bug | None = None) -> Iterator[tuple[str, KernelRun]]:
@@ -163,6 +174,8 @@ def runs(param: Any, grad: Any, bug: Bug | None = None) -> Iterator[tuple[str, K
             yield f"{label}, n = {size}: ", on_device(of_size(run, size, grad), CLAUSE, Fused(source, flags))
         if number == 0:
             yield f"{label}, misaligned: ", on_device(of_size(run, 2, grad), CLAUSE, Fused(source, flags, 1))
+            kept = each_option(param, kept=True)[label]
+            yield f"{label}, kept, n = 2: ", on_device(of_size(kept, 2, grad), CLAUSE, Fused(source, flags))
 
 
 def claim(param: Any, grad: Any, bugs: Sequence[Bug]) -> Claim:
@@ -185,7 +198,7 @@ def claim(param: Any, grad: Any, bugs: Sequence[Bug]) -> Claim:
             statement=statement_of(clipped_adamw_kernel, CLAUSE),
             verb="prove",
             theory=f"IEEE({param.name})",
-            bound=f"any state, n = 1, {PACK // param.itemsize + 1}, and 2 misaligned; each option: n = 2",
+            bound=f"any state, n = 1, {PACK // param.itemsize + 1}, and 2 misaligned; kept, and each option: n = 2",
             build=build,
             hunt=functools.partial(hunt, lambda: runs(param, grad), CLAUSE, TRIES),
             rests_on=(f"CUDA-5.{grad.name}", f"CUDA-2.{param.name}"),
@@ -204,6 +217,7 @@ UNCLIPPED = Bug(
 )
 BUGS = (
     UNCLIPPED,
+    Bug("always scaled", "scales what is to be kept", "if (clip.kept != 0.0) return grad;", ""),
     Bug("to nearest", "rounds to nearest", "fabs(restored) > fabs(x) ? smaller(rounded) : rounded", "rounded"),
     Bug("no step", "changes nothing", "if (clip.is_finite()) adam_element", "if (!clip.is_finite()) adam_element"),
     Bug(
