@@ -1,0 +1,1 @@
+"""The audit report: what is proven, how strongly, and what is assumed."""
