@@ -13,6 +13,7 @@ from typing import Any
 
 from accelerated import sources
 from accelerated.launch import array_module, flat
+from accelerated.optimizer import Launched
 from accelerated.steps import (
     Member,
     Optimizer,
@@ -131,15 +132,15 @@ epsilon_hat_step, epsilon_hat_steps, epsilon_hat_step_, epsilon_hat_steps_ = ste
 adamw_step, adamw_steps, adamw_step_, adamw_steps_ = steps_of(ADAMW, "adamw_step")
 
 
-class Adam(adam_classes.Adam):
-    """The optimizer of the reference, each step by kernels."""
+class Adam(Launched, adam_classes.Adam):
+    """The optimizer of the reference, the steps of a group in one launch."""
 
     start = staticmethod(adam_state)
-    one_step = staticmethod(adam_step)
+    kernels = ADAM
 
 
-class AdamW(adam_classes.AdamW):
-    """The optimizer of the reference, each step by kernels."""
+class AdamW(Launched, adam_classes.AdamW):
+    """The optimizer of the reference, the steps of a group in one launch."""
 
     start = staticmethod(adam_state)
-    one_step = staticmethod(adamw_step)
+    kernels = ADAMW

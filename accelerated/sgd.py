@@ -11,6 +11,7 @@ from typing import Any
 
 from accelerated import sources
 from accelerated.launch import flat
+from accelerated.optimizer import Launched
 from accelerated.steps import Member, Optimizer, Replaced, Settings, Work, rounded, steps_of, working_copy
 from reference import sgd as reference
 from reference.optimizer import Stepped
@@ -63,7 +64,7 @@ _SGD = Optimizer(reference.sgd_step, lambda: sources.read("sgd"), "sgd", _work, 
 sgd_step, sgd_steps, sgd_step_, sgd_steps_ = steps_of(_SGD, "sgd_step")
 
 
-class SGD(reference.SGD):
-    """The optimizer of the reference, each step by kernels."""
+class SGD(Launched, reference.SGD):
+    """The optimizer of the reference, the steps of a group in one launch."""
 
-    one_step = staticmethod(sgd_step)
+    kernels = _SGD

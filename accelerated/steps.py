@@ -139,10 +139,15 @@ def steps_on_lists(
     settings: Settings,
     in_place: bool,
     fuse: Callable[[], Fused] | None = None,
+    positions: Sequence[int] | None = None,
 ) -> list[Any]:
-    """The steps of lists; ``fuse`` is called when all arguments are known to be right, and before anything is written."""
+    """The steps of lists; ``fuse`` is called when all arguments are known to be right, and before anything is written.
+
+    ``positions`` are what errors call the members; errors of settings then name the first of them, as the reference's classes do.
+    """
     members = _members(params, grads, states)
-    return _stepped(optimizer, members, settings, in_place, [f"params[{k}]: " for k in range(len(members))], fuse)
+    names = [f"params[{k}]: " for k in (range(len(members)) if positions is None else positions)]
+    return _stepped(optimizer, members, settings, in_place, names, fuse, name_settings=positions is not None)
 
 
 def same_preconditions(
@@ -190,9 +195,11 @@ def _stepped(
     in_place: bool,
     names: list[str],
     fuse: Callable[[], Fused] | None = None,
+    *,
+    name_settings: bool = False,
 ) -> list[Any]:
     if get_level() != "none":
-        _check(preconditions(optimizer.step), members, settings, names)
+        _check(preconditions(optimizer.step), members, settings, names, name_settings)
     arrays = [Member(_array(each.param), _array(each.grad), each.state) for each in members]
     if in_place:
         _check_memory(members, names)
@@ -226,7 +233,9 @@ def _groups(members: Sequence[Member]) -> list[list[int]]:
     return list(groups.values())
 
 
-def _check(clauses: Sequence[Clause], members: Sequence[Member], settings: Settings, names: Sequence[str]) -> None:
+def _check(
+    clauses: Sequence[Clause], members: Sequence[Member], settings: Settings, names: Sequence[str], name_settings: bool
+) -> None:
     """Raise the error of the first precondition that fails; those of the settings alone are asked once."""
     for k, (member, name) in enumerate(zip(members, names, strict=True)):
         arguments = {**member._asdict(), **settings}
@@ -237,7 +246,7 @@ def _check(clauses: Sequence[Clause], members: Sequence[Member], settings: Setti
                 continue
             assert clause.error is not None
             error = clause.error(**_only(arguments, _names(clause.error)))
-            raise type(error)(f"{name}{error}") if name and is_of_member else error
+            raise type(error)(f"{name}{error}") if name and (is_of_member or name_settings) else error
 
 
 def _check_result(step: Callable[..., Any], arguments: dict[str, Any]) -> None:

@@ -99,7 +99,7 @@ class Optimizer:
             raise ValueError(
                 f"grads must hold {len(self._params)} gradients, one or None for each parameter, got {len(grads)}"
             )
-        after = {index: self._stepped(index, grads[index], settings) for index, settings in self._members()}
+        after = self._all_stepped(grads)
         self._params = [after[index].param for index in range(len(grads))]
         self._states = [after[index].state for index in range(len(grads))]
         return self.params
@@ -132,6 +132,10 @@ class Optimizer:
         _check(type(self).one_step, {"param": param, **settings}, name)
         taken = inspect.signature(type(self).start).parameters
         return type(self).start(param, **{key: value for key, value in settings.items() if key in taken})
+
+    def _all_stepped(self, grads: Sequence[Any]) -> dict[int, Stepped]:
+        """Every parameter and state after the step, by position; nothing is changed yet."""
+        return {index: self._stepped(index, grads[index], settings) for index, settings in self._members()}
 
     def _stepped(self, index: int, grad: Any, settings: Settings) -> Stepped:
         param, state = self._params[index], self._states[index]
