@@ -97,6 +97,7 @@ def _law(family: str, entry: Mapping[str, str], declared: Mapping[str, str]) -> 
 NAME = re.compile(r"\\mathtt\{((?:[^{}\\]|\\_)+)\}")
 OPERATOR = re.compile(r"\\(?:operatorname|mathbb)\{[^{}]*\}")
 WORDS = re.compile(r"\\(?:text|operatorname|mathrm|mathbb)\{[^{}]*\}|\\(?:begin|end)\{[a-z]+\}")
+ACCENTED = re.compile(r"\\(?:tilde|hat|bar) ?(?:\\[a-z]+|[A-Za-z])")
 SPACE = re.compile(r"\\[,;!\\ ]|\\q?quad\b")
 COMMAND = re.compile(r"\\[A-Za-z]+")
 NOTATION = {  # what everybody reads without a word
@@ -113,11 +114,12 @@ def names_in(latex: str) -> set[str]:
 
 
 def symbols_in(latex: str) -> set[str]:
-    r"""All else that needs a meaning: letters, Greek ones too, accents, and operators such as ``\operatorname{fl}``."""
+    r"""All else that needs a meaning: letters, Greek and accented ones too, and operators such as ``\operatorname{fl}``."""
     named = NAME.sub(" ", latex)
-    rest = SPACE.sub(" ", WORDS.sub(" ", named))
+    accented = set(ACCENTED.findall(named))
+    rest = SPACE.sub(" ", ACCENTED.sub(" ", WORDS.sub(" ", named)))
     letters = set(re.findall(r"[A-Za-z]", COMMAND.sub(" ", rest)))
-    return set(OPERATOR.findall(named)) | letters | (set(COMMAND.findall(rest)) - NOTATION)
+    return set(OPERATOR.findall(named)) | accented | letters | (set(COMMAND.findall(rest)) - NOTATION)
 
 
 # ---- MathML -------------------------------------------------------------------------------------------------------------
@@ -128,12 +130,17 @@ CODE = "font-family:monospace"
 BRACKET = re.compile(r"\\([lr])(vert|Vert|ceil|floor)(?![A-Za-z])")
 SIDES = {"l": "left", "r": "right"}
 LIKE_OPERATORS = ("…", "±")
+PRIMES = ("′", "″")
+SIGNS = ("−", "±")
 
 
-def mathml(latex: str) -> str:
-    """The formula as presentation MathML Core: one ``math`` element, its lines below each other, nothing to be loaded."""
+def mathml(latex: str, display: str = "block") -> str:
+    """The formula as presentation MathML Core: one ``math`` element, its lines below each other, nothing to be loaded.
+
+    ``display`` is ``block`` or ``inline``, for a symbol among words.
+    """
     rows = [_row(line) for line in _lines(latex)]
-    whole = ET.Element("math", xmlns=NAMESPACE, display="block")
+    whole = ET.Element("math", xmlns=NAMESPACE, display=display)
     if len(rows) == 1:
         whole.append(rows[0])
     else:
@@ -162,8 +169,9 @@ def _row(latex: str) -> ET.Element:
     row = whole.find("mrow")
     if row is None:
         raise ValueError(f"there is no formula in {latex!r}")
-    for element in row.iter():
-        _correct(element)
+    for change in (_correct, _set_prime, _set_signs):
+        for element in list(row.iter()):
+            change(element)
     return row
 
 
@@ -182,6 +190,37 @@ def _correct(element: ET.Element) -> None:
         element.tag = "mo"
     elif element.tag == "msub" and element[0].text == "∑":
         element.tag = "munder"
+
+
+def _set_signs(row: ET.Element) -> None:
+    """A sign that nothing stands before, or another operator, belongs to what follows."""
+    before = None
+    for element in row:
+        opens = before is None or (before.tag == "mo" and before.get("form") != "postfix" and before.text != ")")
+        if opens and element.tag == "mo" and element.text in SIGNS:
+            element.set("form", "prefix")
+        before = element
+
+
+def _set_prime(element: ET.Element) -> None:
+    """Set a prime beside its letter: raised and shrunk once more, as a power, it could hardly be seen."""
+    if element.tag not in ("msup", "msubsup"):
+        return
+    power = element[-1]
+    prime = next((part for part in (power, *power[:1]) if part.text in PRIMES), None)
+    if prime is None:
+        return
+    mark = ET.Element("mo", lspace="0em", rspace="0em")
+    mark.text = prime.text
+    (element if prime is power else power).remove(prime)
+    if len(element) == 1:
+        element.tag = "mrow"
+        element.append(mark)
+        return
+    letter = ET.Element("mrow")
+    letter.extend([element[0], mark])
+    element[0] = letter
+    element.tag = "msub" if prime is power else element.tag
 
 
 # ---- what laws were read from -------------------------------------------------------------------------------------------

@@ -30,7 +30,19 @@ CORE = {  # the elements of MathML Core that are used, each with what it holds: 
     **dict.fromkeys(("msubsup", "munderover"), 3),
     "mspace": 0,
 }
-ATTRIBUTES = {"display", "displaystyle", "style", "mathvariant", "stretchy", "fence", "form", "accent", "width"}
+ATTRIBUTES = {
+    "display",
+    "displaystyle",
+    "style",
+    "mathvariant",
+    "stretchy",
+    "fence",
+    "form",
+    "accent",
+    "width",
+    "lspace",
+    "rspace",
+}
 
 
 def of(family: str) -> laws.Law:
@@ -131,6 +143,33 @@ def test_what_a_formula_looks_like() -> None:
     assert mathml(r"\operatorname{fl}(x)").count("<mo>fl</mo>") == 0
 
 
+def test_a_sign_is_told_from_a_difference() -> None:
+    signs = [
+        each.get("form") for each in ET.fromstring(mathml("-a = (-b - c) - (f(x) - d)")).iter() if each.text == "−"
+    ]
+    assert signs == ["prefix", "prefix", None, None, None]
+    assert ET.fromstring(mathml(r"f(\pm g)"))[0][2].attrib == {"form": "prefix"}
+
+
+@pytest.mark.parametrize(
+    ("latex", "shape"),
+    [
+        ("x'", "mrow(x ′)"),
+        ("x'_1", "msub(mrow(x ′) 1)"),
+        ("x'^2", "msup(mrow(x ′) mrow(2))"),
+        (r"\bar x''", "mrow(mover(x ¯) ″)"),
+        ("x^2", "msup(x 2)"),
+    ],
+)
+def test_a_prime_stands_beside_its_letter(latex: str, shape: str) -> None:
+    def written(element: ET.Element) -> str:
+        inner = " ".join(map(written, element))
+        return f"{element.tag.partition('}')[2]}({inner})" if inner else element.text or ""
+
+    (row,) = ET.fromstring(mathml(latex))
+    assert written(row) == f"mrow({shape})"
+
+
 def test_a_formula_that_is_none_is_an_error() -> None:
     with pytest.raises(ExtraLeftOrMissingRightError):
         mathml(r"\lvert x")
@@ -169,12 +208,24 @@ def test_every_declared_symbol_is_used_and_has_a_meaning(path: Path) -> None:
         used |= symbols_in(content[family]["law"])
     assert set(content["symbols"]) == used
     assert all(len(meaning) > 1 for meaning in content["symbols"].values())
+    assert [fault for symbol in content["symbols"] for fault in faults_in(mathml(symbol, "inline"))] == []
 
 
 def test_symbols_are_told_from_names_words_and_notation() -> None:
     latex = r"\lvert x_i\rvert \le 2\,\mathtt{max\_norm} \text{ for all } i, \quad \operatorname{fl}(\theta') \equiv a"
-    latex += r" \\ b \in \mathbb{Z}"
-    assert symbols_in(latex) == {"x", "i", r"\operatorname{fl}", r"\theta", r"\equiv", "a", "b", r"\mathbb{Z}"}
+    latex += r" \\ b \in \mathbb{Z}, \tilde g < \hat\varepsilon"
+    assert symbols_in(latex) == {
+        "x",
+        "i",
+        r"\operatorname{fl}",
+        r"\theta",
+        r"\equiv",
+        "a",
+        "b",
+        r"\mathbb{Z}",
+        r"\tilde g",
+        r"\hat\varepsilon",
+    }
     assert names_in(latex) == {"max_norm"}
 
 
