@@ -17,15 +17,15 @@ from accelerated.clipping import FIELDS
 from accelerated.launch import PACK
 from accelerated.sources import Source
 from proofs.cuda.arrays import contents, place, scalar
+from proofs.cuda.bugs import Bug
 from proofs.cuda.device import DeviceArray, kernels_of
 from proofs.cuda.machine import launch as interpret
 from proofs.cuda.memory import Memory
-from proofs.cuda.runs import KernelRun, hunt, on_device, prove_apart
-from proofs.cuda.steps import TRIES, Bug
+from proofs.cuda.runs import KernelRun, on_device, prove_apart
+from proofs.cuda.stated import TRIES, prove_runs
 from proofs.cuda.values import Concrete
-from proofs.prover.claims import CLAIMS, Claim, Obligation, Twin
+from proofs.prover.claims import Claim
 from proofs.prover.describe import location_of, statement_of
-from proofs.prover.obligations import obligations
 from proofs.prover.symbolic_run import Run
 from proofs.symbolic.array import SymbolicArray, truth
 from proofs.symbolic.ieee import IEEE
@@ -198,31 +198,19 @@ class KernelClaim:
     def claim(self, dtype: Any, bugs: Sequence[Bug], rests_on: Sequence[str] = ()) -> Claim:
         """Register it for a dtype."""
         variant = np.dtype(dtype).name
-
-        def build() -> Iterator[Obligation]:
-            for label, run in self.runs(dtype):
-                yield from obligations(run, label)
-
-        return CLAIMS.register(
-            Claim(
-                id=f"{self.clause}.{variant}",
-                row="cuda",
-                function=f"accelerated.clipping.{self.name}_{variant}",
-                statement=statement_of(self.function, self.clause),
-                verb="prove",
-                theory=f"IEEE({variant})",
-                bound=f"n = 1, {PACK // np.dtype(dtype).itemsize + 1}, and 2 misaligned",
-                build=build,
-                hunt=functools.partial(hunt, lambda: self.runs(dtype), self.clause, TRIES),
-                rests_on=tuple(rests_on),
-                twins=tuple(self._twin(dtype, bug) for bug in bugs),
-                location=location_of(self.function, self.clause),
-                clause=self.clause,
-            )
+        return prove_runs(
+            f"{self.clause}.{variant}",
+            self.clause,
+            functools.partial(self.runs, dtype),
+            bugs,
+            tries=20 * TRIES,
+            rests_on=rests_on,
+            function=f"accelerated.clipping.{self.name}_{variant}",
+            statement=statement_of(self.function, self.clause),
+            theory=f"IEEE({variant})",
+            bound=f"n = 1, {PACK // np.dtype(dtype).itemsize + 1}, and 2 misaligned",
+            location=location_of(self.function, self.clause),
         )
-
-    def _twin(self, dtype: Any, bug: Bug) -> Twin:
-        return Twin(bug.name, bug.why, exhaust=lambda: hunt(lambda: self.runs(dtype, bug), self.clause, 20 * TRIES))
 
 
 def _numbers(generator: random.Random, dtype: Any, size: int) -> Any:

@@ -19,6 +19,7 @@ from proofs.prover.obligations import judge
 from proofs.prover.symbolic_run import Run
 from proofs.symbolic.inputs import Array, Record, show
 from proofs.symbolic.paths import Duty, Path
+from proofs.symbolic.theory import Theory
 
 APART, FORGOTTEN = "proven apart", "forgotten for"
 Step = Callable[..., Any]
@@ -118,11 +119,11 @@ def _elements(dtype: Any, size: int, generator: random.Random) -> Any:
     return np.frombuffer(generator.randbytes(size * kind.itemsize), kind).copy()
 
 
-def on_device(run: Run, clause: str, step: Step, script: Any = None) -> KernelRun:
+def on_device(run: Run, clause: str, step: Step, script: Any = None, theory: Theory | None = None) -> KernelRun:
     """The run of a function of the reference, with a step on a device in its place."""
     fields = {field.name: getattr(run, field.name) for field in dataclasses.fields(run)}
     changed = {
-        "theory": Commuted(),
+        "theory": theory or Commuted(),
         "clauses": (clause,),
         "replaced": {run.function: step},
         "script": script,

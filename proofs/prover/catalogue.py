@@ -7,6 +7,6 @@ from proofs.prover.claims import CLAIMS
 CLAIMS.load()
 importlib.import_module("proofs.crosshair.claims")
 importlib.import_module("proofs.cuda.claims")
-importlib.import_module("proofs.cuda.clipped")
+importlib.import_module("proofs.cuda.clipped_adam")
 
 __all__ = ["CLAIMS"]
