@@ -37,6 +37,7 @@ from reference.exactness import same_bits
 from reference.optimizer import Stepped
 
 CLAUSE = "CUDA-7"
+FINITE = np.float64(7)  # a norm
 STATES = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq", "master")
 PAIRS = (
     (np.dtype(np.float32), np.dtype(np.float32)),
@@ -76,9 +77,10 @@ class Fused:
         factor: Any,
         limit_unit: Any,
         kept: bool,
+        norm: Any = FINITE,
         **settings: Any,
     ) -> Stepped:
-        scaled = decided(unit=unit, factor=factor, limit_unit=limit_unit, kept=np.float64(kept))
+        scaled = decided(unit=unit, factor=factor, limit_unit=limit_unit, kept=np.float64(kept), norm=norm)
         source = FUSED.source() if self.source is None else self.source
         step = ClippedOnDevice(FUSED, source, WARP, self.shift, flags=self.flags, decision=tuple(scaled))
         return step(param, grad, state, **settings)

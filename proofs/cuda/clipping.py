@@ -23,7 +23,7 @@ from proofs.cuda.machine import launch as interpret
 from proofs.cuda.memory import Memory
 from proofs.cuda.runs import KernelRun, on_device, prove_apart
 from proofs.cuda.stated import TRIES, prove_runs
-from proofs.cuda.values import Concrete
+from proofs.cuda.values import Concrete, theory_of
 from proofs.prover.claims import Claim
 from proofs.prover.describe import location_of, statement_of
 from proofs.prover.symbolic_run import Run
@@ -42,11 +42,6 @@ NUMBER = Array(np.float64)
 WARP = 32
 TAIL = "for (long long i = rest + threadIdx.x; i < end; i += stride) step.template at<1>(i);"
 DOUBLE = np.dtype(np.float64)
-
-
-def theory_of(array: Any) -> Theory:
-    """The theory of an array's elements."""
-    return array.theory if isinstance(array, SymbolicArray) else Concrete()
 
 
 def stacked(theory: Theory, numbers: Sequence[Any]) -> Any:
@@ -68,12 +63,13 @@ class OnElements:
     source: Source
     flags: tuple[str, ...] = cuda.FLAGS
     shift: int = 0
+    in_place: bool = False
 
     def written(self, grad: Any, *numbers: Any, decision: Sequence[Any] = ()) -> Any:
         """The array that the kernel writes; ``decision``, if there is one, is where the kernel reads it."""
         memory = Memory(theory_of(grad))
-        read = place(memory, "grad", grad, shift=self.shift)
-        out = memory.array("out", grad.size, grad.dtype)
+        read = place(memory, "grad", grad, shift=self.shift, writable=self.in_place)
+        out = read if self.in_place else memory.array("out", grad.size, grad.dtype)
         row = [DeviceArray(grad, region.base) for region in (read, out)]
         chunks, table = launch.chunks_of((grad.size,)), launch.table_of([row], [grad.size])
         placed = [place(memory, f"table {k}", each) for k, each in enumerate((*chunks, table))]
@@ -213,7 +209,7 @@ class KernelClaim:
         )
 
 
-def _numbers(generator: random.Random, dtype: Any, size: int) -> Any:
+def finite_numbers(generator: random.Random, dtype: Any, size: int) -> Any:
     """Finite numbers: of any bits, moderate, or about the least normal one."""
     bits = np.frombuffer(generator.randbytes(size * np.dtype(dtype).itemsize), dtype).copy()
     moderate = np.array([generator.uniform(-2, 2) for _ in range(size)]).astype(dtype)
@@ -225,7 +221,7 @@ def _numbers(generator: random.Random, dtype: Any, size: int) -> Any:
 
 def _shrink_run(dtype: Any, size: int) -> Run:
     def draw(generator: random.Random) -> dict[str, Any]:
-        grad = _numbers(generator, dtype, size)
+        grad = finite_numbers(generator, dtype, size)
         peak = np.max(np.abs(grad)).astype(np.float64)
         unit = power_of_two_at_most(peak if peak > 0 else np.float64(1))
         limit_unit = power_of_two_at_most(np.maximum(unit * generator.choice((0.25, 0.5, 1.0, 2.0)), 5e-324))
@@ -254,8 +250,8 @@ def _nothing(path: Path, k: int, grad: Any, limit: Any) -> tuple[list[z3.ExprRef
 
 def _cut_run(dtype: Any, size: int) -> Run:
     def draw(generator: random.Random) -> dict[str, Any]:
-        limit = np.abs(_numbers(generator, dtype, 1))[0]
-        return {"grad": _numbers(generator, dtype, size), "limit": limit}
+        limit = np.abs(finite_numbers(generator, dtype, 1))[0]
+        return {"grad": finite_numbers(generator, dtype, size), "limit": limit}
 
     return Run(cut_kernel, {"grad": Array(dtype, (size,)), "limit": Array(dtype)}, IEEE(), draw=draw)
 

@@ -17,7 +17,7 @@ from proofs.symbolic.formats import BFLOAT16
 
 TRIES = 3
 Runs = Callable[[Bug | None], Labelled]  # of the shipped source, or of one with a bug
-MOST_WITNESSES = {"z3": 2}  # it takes long for them
+MOST_WITNESSES = {"z3": 2}  # by solver: it takes long for them
 
 
 def prove_runs(
@@ -30,18 +30,21 @@ def prove_runs(
     lemmas: Callable[[], Iterable[Obligation]] | None = None,
     solver: str = "bitwuzla",
     tries: int = TRIES,
+    witnesses: int | None = None,
     rests_on: Sequence[str] = (),
     **stated: Any,
 ) -> Claim:
     """Register that runs of kernels keep a clause.
 
     ``of_bug`` are the runs that a bug is looked for with, by default all; each is found among ``tries`` times as many drawn
-    arguments, or by a solver. ``stated`` is what `Claim` says besides: function, statement, theory, bound, location.
+    arguments, or by a solver. ``witnesses`` are asked for of so many runs, by default of all. ``stated`` is what `Claim` says
+    besides: function, statement, theory, bound, location.
     """
 
     def build() -> Iterator[Obligation]:
         yield from lemmas() if lemmas is not None else ()
-        yield from _asked_once(runs(None), solver, rests_on)
+        most = MOST_WITNESSES.get(solver) if witnesses is None else witnesses
+        yield from _asked_once(runs(None), solver, rests_on, most)
 
     return CLAIMS.register(
         Claim(
@@ -58,17 +61,12 @@ def prove_runs(
     )
 
 
-def _asked_once(runs: Labelled, solver: str, rests_on: Sequence[str]) -> Iterator[Obligation]:
+def _asked_once(runs: Labelled, solver: str, rests_on: Sequence[str], most: int | None) -> Iterator[Obligation]:
     """The obligations of runs: what several ask alike, of another size say, is asked once."""
     seen: set[str] = set()
-    witnesses = 0
-    for label, run in runs:
-        for obligation in obligations(run, label, rests_on=rests_on):
-            if obligation.aim is Aim.WITNESS:
-                witnesses += 1
-                if witnesses > MOST_WITNESSES.get(solver, witnesses):
-                    continue
-            elif not obligation.clause:
+    for number, (label, run) in enumerate(runs):
+        for obligation in obligations(run, label, rests_on=rests_on, witnesses=most is None or number < most):
+            if obligation.aim is not Aim.WITNESS and not obligation.clause:
                 if obligation.query.smt2 in seen:
                     continue
                 seen.add(obligation.query.smt2)
