@@ -26,7 +26,12 @@ NEIGHBOURS = 2000  # inputs tried around a model of a theory whose models may be
 
 
 def obligations(
-    run: Run, label: str = "", group: str = "", timeout: float = 60.0, rests_on: Sequence[str] | None = None
+    run: Run,
+    label: str = "",
+    group: str = "",
+    timeout: float = 60.0,
+    rests_on: Sequence[str] | None = None,
+    witnesses: bool = True,
 ) -> Iterator[Obligation]:
     """Everything that must be proven for the clauses of a run, and witnesses that its preconditions can be met."""
     aim = Aim.REFUTE if group else Aim.GOAL
@@ -37,7 +42,8 @@ def obligations(
         if unproven:
             raise ValueError(f"{run.function.__name__} assumes {', '.join(sorted(unproven))} without resting on it")
         if not group:
-            yield _witness(run, path, name, timeout)
+            if witnesses:
+                yield _witness(run, path, name, timeout)
             for kind, goal in path.routine_goals():
                 yield Obligation(f"{name}: {kind}", Aim.GOAL, _query(run, [], goal, timeout, renamed=True))
         for duty in path.duties:
@@ -93,6 +99,13 @@ def _actual(run: Run, path: Path, example: Mapping[str, Any]) -> list[z3.BoolRef
         actual = z3.simplify(z3.substitute(fact, *pairs))
         if z3.is_false(actual):
             return None
+        if (
+            z3.is_eq(actual)
+            and z3.is_fp(actual.arg(0))
+            and z3.is_const(actual.arg(0))
+            and z3.is_fp_value(actual.arg(1))
+        ):
+            pairs.append((actual.arg(0), actual.arg(1)))  # the definition of a variable, by numbers that are known
         if z3.is_eq(actual) and actual.arg(0).num_args() == 1 and z3.is_bv(bits := actual.arg(0).arg(0)):
             pairs.append((bits, z3.simplify(z3.fpToIEEEBV(actual.arg(1)))))  # `bits_of` a number that is known now
     return [variable == value for variable, value in pairs]
