@@ -18,11 +18,22 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from reference.clipping_clauses import (
+    everywhere,
+    is_decided,
+    is_full,
+    is_largest,
+    is_maximum,
+    is_same,
+    is_shrink_factor,
+    is_sum_of_magnitudes,
+    maximum_at_most,
+    sum_at_most,
+    tight,
+    within,
+)
 from reference.contracts import ensure, require
 from reference.exactness import (
-    exact,
-    exact_sum_of_magnitudes,
-    has_24_bits,
     has_subnormal,
     is_power_of_two,
     keeps_order,
@@ -57,11 +68,7 @@ WITHIN_MARGIN = 2.0**-49  # relative: covers the error of the sum of squares and
 SHRINK_MARGIN = 2.0**-47  # relative: what is scaled ends up clearly within, so clipping again changes nothing
 FAR_ABOVE = 2.0**-64
 MOST_RATIO = 2.0**65
-NORM_ERROR = Fraction(1, 1 << 51)
-LEAST_ACCURATE = 2.0**-1000
 MOST_TOTAL = 2.0**43  # no power sum of at most 2**40 terms exceeds it
-LEAST_SHRUNK = 1 - Fraction(1, 1 << 46)  # relative bounds of a clipped norm before it is rounded toward zero
-MOST_SHRUNK = 1 - Fraction(1, 1 << 48)
 
 
 class Clipped(NamedTuple):
@@ -94,12 +101,21 @@ class Norm(NamedTuple):
     surely_within: Fraction
 
 
+@require(
+    lambda arrays: are_float_arrays(arrays, MOST_TERMS), lambda arrays: float_arrays_error("arrays", arrays, MOST_TERMS)
+)
+@require(lambda arrays: are_finite(arrays), lambda arrays: finite_error("arrays", arrays))
+@ensure("CLIP-15", lambda result, arrays: is_sum_of_magnitudes(result, arrays))
 def sum_of_magnitudes(arrays: Sequence[Array]) -> PowerSum:
     """The sum of the absolute values of all elements, scaled so that it neither overflows nor underflows.
 
     value = Σ|x / unit|,  unit = 2**floor(log2 max|x|)
 
     Error: |value · unit - Σ|x|| <= 2**-50 Σ|x|. ``exact`` says that there is none.
+
+    Claims
+        CLIP-15  prove  Rounded(float16, float32, float64)  n <= 4, lists of up to 3
+                 the error bound; exact only if value · unit = Σ|x|; value is at least 1/2, or 0; unit as in RED-20
     """
     unit = scale(arrays)
     magnitudes = (np.abs(block) for block in scaled_blocks(arrays, unit))
@@ -108,8 +124,18 @@ def sum_of_magnitudes(arrays: Sequence[Array]) -> PowerSum:
     return PowerSum(total.value, functools.reduce(np.logical_and, divided, total.exact), unit)
 
 
+@require(
+    lambda arrays: are_float_arrays(arrays, MOST_TERMS), lambda arrays: float_arrays_error("arrays", arrays, MOST_TERMS)
+)
+@require(lambda arrays: are_finite(arrays), lambda arrays: finite_error("arrays", arrays))
+@ensure("CLIP-14", lambda result, arrays: is_maximum(result, arrays))
 def maximum(arrays: Sequence[Array]) -> PowerSum:
-    """The largest absolute value of all elements, exact, in the form of the other power sums."""
+    """The largest absolute value of all elements, exact, in the form of the other power sums.
+
+    Claims
+        CLIP-14  prove  Rounded(float16, float32, float64)  n <= 4, lists of up to 3
+                 value · unit is exactly max|x|, 0 if there is none; value is at least 1, or 0; exact is true; unit as in RED-20
+    """
     unit = scale(arrays)
     return PowerSum(largest_magnitude(arrays) / unit, np.bool_(True), unit)
 
@@ -126,18 +152,10 @@ def _to_24_bits(r: Any) -> Any:
     return r.astype(np.float32).astype(np.float64)
 
 
-def _sum_at_most(arrays: Sequence[Array], bound: Any, factor: Fraction) -> Any:
-    return exact_sum_of_magnitudes(arrays) <= factor * exact(as_float64(bound))
-
-
-def _maximum_at_most(arrays: Sequence[Array], bound: Any, factor: Fraction) -> Any:
-    return exact(largest_magnitude(arrays)) <= factor * exact(as_float64(bound))
-
-
 NORMS = {
-    1.0: Norm(sum_of_magnitudes, _itself, _itself, _itself, _sum_at_most, 1 - Fraction(1, 1 << 48)),
+    1.0: Norm(sum_of_magnitudes, _itself, _itself, _itself, sum_at_most, 1 - Fraction(1, 1 << 48)),
     2.0: Norm(sum_of_squares, _square, np.sqrt, _to_24_bits, norm_at_most, 1 - Fraction(1, 1 << 49)),
-    np.inf: Norm(maximum, _itself, _itself, _itself, _maximum_at_most, Fraction(1)),
+    np.inf: Norm(maximum, _itself, _itself, _itself, maximum_at_most, Fraction(1)),
 }
 
 
@@ -178,7 +196,7 @@ def global_norm(grads: Sequence[Array], norm_type: float = 2.0) -> Any:
     lambda value, unit: ValueError(f"value and unit must be a power sum and a power of two, got {value} and {unit}"),
 )
 @ensure("CLIP-8", lambda result: result >= 0)
-@ensure("CLIP-9", lambda result, value, unit, norm: _is_full(result, value, unit, norm))
+@ensure("CLIP-9", lambda result, value, unit, norm: is_full(result, value, unit, norm))
 def in_full(value: Any, unit: Any, norm: Norm = NORMS[2.0]) -> Any:
     """The norm to which a power sum belongs, root(value) · unit; inf where it overflows.
 
@@ -188,14 +206,6 @@ def in_full(value: Any, unit: Any, norm: Norm = NORMS[2.0]) -> Any:
     """
     with np.errstate(over="ignore"):
         return norm.root(value) * unit
-
-
-def _is_full(result: Any, value: Any, unit: Any, norm: Norm) -> Any:
-    if not np.isfinite(result):
-        return True
-    true = exact(value) * norm.power(exact(unit))
-    least, most = norm.power(exact(result) * (1 - NORM_ERROR)), norm.power(exact(result) * (1 + NORM_ERROR))
-    return (result < LEAST_ACCURATE) | ((least <= true) & (true <= most))
 
 
 @require(
@@ -220,7 +230,7 @@ def _is_full(result: Any, value: Any, unit: Any, norm: Norm) -> Any:
     lambda result, grads, max_norm, norm_type: (
         same_bits(result.grads, grads)
         | has_subnormal(result.grads, grads)
-        | np.logical_not(NORMS[norm_type].at_most(result.grads, max_norm, _tight(grads[0].dtype)))
+        | np.logical_not(NORMS[norm_type].at_most(result.grads, max_norm, tight(grads[0].dtype)))
     ),
 )
 @ensure(
@@ -268,11 +278,6 @@ def clip_by_global_norm(grads: Sequence[Array], max_norm: Any, norm_type: float 
     )
 
 
-def _tight(dtype: Any) -> Fraction:
-    """How much of max_norm is left at least where something is scaled: rounding toward zero loses less than one ulp."""
-    return LEAST_SHRUNK**2 * (1 - Fraction(float(np.finfo(dtype).eps)))
-
-
 @require(lambda max_norm: is_positive(max_norm), lambda max_norm: positive_error("max_norm", max_norm))
 def is_within(total: PowerSum | ScaledSquares, max_norm: Any, norm: Norm = NORMS[2.0]) -> Any:
     """Whether the exact norm is known to be at most max_norm.
@@ -287,7 +292,7 @@ def is_within(total: PowerSum | ScaledSquares, max_norm: Any, norm: Norm = NORMS
 @require(
     lambda ratio: ratio <= MOST_RATIO, lambda ratio: ValueError(f"ratio must be at most {MOST_RATIO}, got {ratio}")
 )
-@ensure("CLIP-13", lambda result, total, ratio, norm: _is_decided(result, total, ratio, norm))
+@ensure("CLIP-13", lambda result, total, ratio, norm: is_decided(result, total, ratio, norm))
 def fits(total: PowerSum | ScaledSquares, ratio: Any, norm: Norm = NORMS[2.0]) -> Any:
     """Whether total <= ratio**p for the exact total: compared exactly where both sides are, else with a margin of 2**-49.
 
@@ -301,10 +306,6 @@ def fits(total: PowerSum | ScaledSquares, ratio: Any, norm: Norm = NORMS[2.0]) -
     return total.value * (1 + WITHIN_MARGIN) <= norm.power(ratio)
 
 
-def _is_decided(result: Any, total: PowerSum | ScaledSquares, ratio: Any, norm: Norm) -> Any:
-    return ~(total.exact & has_24_bits(ratio)) | (result == (exact(total.value) <= norm.power(exact(ratio))))
-
-
 @require(
     lambda total: np.all((total >= 0.5) & (total <= MOST_TOTAL)),
     lambda total: ValueError(f"total must lie in [1/2, {MOST_TOTAL}], got {total}"),
@@ -312,7 +313,7 @@ def _is_decided(result: Any, total: PowerSum | ScaledSquares, ratio: Any, norm: 
 @require(
     lambda limit: np.all((limit >= 1) & (limit < 2)), lambda limit: ValueError(f"limit must lie in [1, 2), got {limit}")
 )
-@ensure("CLIP-5", lambda result, total, limit, norm: _is_shrink_factor(result, total, limit, norm))
+@ensure("CLIP-5", lambda result, total, limit, norm: is_shrink_factor(result, total, limit, norm))
 def shrink_factor(total: Any, limit: Any, norm: Norm = NORMS[2.0]) -> Any:
     """The factor that takes a power sum to the limit, safely below: (limit / root(total)) · (1 - 2**-47).
 
@@ -322,12 +323,6 @@ def shrink_factor(total: Any, limit: Any, norm: Norm = NORMS[2.0]) -> Any:
         CLIP-5  prove  Rounded(float64)  elementwise  (1 - 2**-46) limit <= exact factor · root(total) <= (1 - 2**-48) limit
     """
     return (limit / norm.root(total)) * (1 - SHRINK_MARGIN)
-
-
-def _is_shrink_factor(factor: Any, total: Any, limit: Any, norm: Norm) -> Any:
-    reached = norm.power(exact(factor)) * exact(total)
-    least, most = norm.power(exact(limit) * LEAST_SHRUNK), norm.power(exact(limit) * MOST_SHRUNK)
-    return np.all((factor > 0) & (least <= reached) & (reached <= most))
 
 
 @require(
@@ -383,21 +378,21 @@ def scale_toward_zero(x: Any, unit: Any, dtype: Any) -> Any:
 )
 @require(lambda grads: are_finite(grads), lambda grads: finite_error("grads", grads))
 @require(lambda max_value: is_positive(max_value), lambda max_value: positive_error("max_value", max_value))
-@ensure("CLIP-40", lambda result, max_value: _everywhere(lambda out: _within(out, max_value), result))
+@ensure("CLIP-40", lambda result, max_value: everywhere(lambda out: within(out, max_value), result))
 @ensure(
     "CLIP-41",
-    lambda result, grads, max_value: _everywhere(
-        lambda out, g: np.logical_not(_within(g, max_value)) | _is_same(out, g), result, grads
+    lambda result, grads, max_value: everywhere(
+        lambda out, g: np.logical_not(within(g, max_value)) | is_same(out, g), result, grads
     ),
 )
 @ensure(
     "CLIP-42",
-    lambda result, grads: _everywhere(lambda out, g: np.signbit(out) == np.signbit(g), result, grads),
+    lambda result, grads: everywhere(lambda out, g: np.signbit(out) == np.signbit(g), result, grads),
 )
 @ensure(
     "CLIP-43",
-    lambda result, grads, max_value: _everywhere(
-        lambda out, g: _within(g, max_value) | _is_largest(out, g, max_value), result, grads
+    lambda result, grads, max_value: everywhere(
+        lambda out, g: within(g, max_value) | is_largest(out, g, max_value), result, grads
     ),
 )
 @ensure("CLIP-44", lambda result, grads: keeps_order(result, grads))
@@ -422,25 +417,6 @@ def clip_by_value(grads: Sequence[Array], max_value: Any) -> list[Any]:
     """
     largest = np.minimum(as_float64(max_value), np.finfo(np.float64).max)
     return [clip_elements(grad, scale_toward_zero(largest, np.float64(1), grad.dtype)) for grad in grads]
-
-
-def _everywhere(check: Callable[..., Any], *lists: Sequence[Array]) -> Any:
-    checks = (np.all(check(*arrays)) for arrays in zip(*lists, strict=True))
-    return functools.reduce(np.logical_and, checks, np.bool_(True))
-
-
-def _within(x: Any, bound: Any) -> Any:
-    return np.abs(x).astype(np.float64) <= as_float64(bound)
-
-
-def _is_same(x: Any, y: Any) -> Any:
-    """Whether two arrays agree in dtype and shape, and where, being finite, in every bit."""
-    return (x.dtype == y.dtype) & (x.shape == y.shape) & (x == y) & (np.signbit(x) == np.signbit(y))
-
-
-def _is_largest(x: Any, source: Any, bound: Any) -> Any:
-    """Where x is within the bound and the next float toward its source is not."""
-    return _within(x, bound) & np.logical_not(_within(np.nextafter(x, source), bound))
 
 
 @require(lambda grad: np.all(np.isfinite(grad)), lambda grad: ValueError(f"grad must be finite, got {grad}"))
