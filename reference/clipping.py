@@ -114,7 +114,7 @@ def sum_of_magnitudes(arrays: Sequence[Array]) -> PowerSum:
     Error: |value · unit - Σ|x|| <= 2**-50 Σ|x|. ``exact`` says that there is none.
 
     Claims
-        CLIP-15  prove  Rounded(float16, float32, float64)  n <= 4, lists of up to 3
+        CLIP-15  prove  Rounded(float16, float32, float64)  n <= 4, one array
                  the error bound; exact only if value · unit = Σ|x|; value is at least 1/2, or 0; unit as in RED-20
     """
     unit = scale(arrays)
@@ -202,7 +202,8 @@ def in_full(value: Any, unit: Any, norm: Norm = NORMS[2.0]) -> Any:
 
     Claims
         CLIP-8  prove  IEEE(float64)  all value >= 0 and unit  a number that is not negative, or inf: never NaN
-        CLIP-9  prove  Rounded(float64)  p = 2, unit <= 2**1000  within 2**-51 of the exact root, relatively, unless below 2**-1000
+        CLIP-9  prove  Rounded(float64)  unit <= 2**1000, for p = 1 and inf 2**980
+                within 2**-51 of the exact root, relatively, unless below 2**-1000
     """
     with np.errstate(over="ignore"):
         return norm.root(value) * unit
@@ -259,11 +260,12 @@ def clip_by_global_norm(grads: Sequence[Array], max_norm: Any, norm_type: float 
     Raises: TypeError or ValueError naming the argument, the array and the element at fault.
 
     Claims
-        CLIP-1  prove  Rounded(float16, float32, float64)  p = 2, n <= 4, lists of up to 3   exact ‖out‖ <= max_norm
-        CLIP-2  prove  Rounded(float16, float32, float64)  p = 2, n <= 4, lists of up to 3   surely within: unchanged
-        CLIP-3  prove  Rounded(float16, float32, float64)  p = 2, n <= 4, lists of up to 3
+        CLIP-1  prove  Rounded(float16, float32, float64)  n <= 4, p = 2 (lists of up to 3), p = 1 and inf  exact ‖out‖ <= max_norm
+        CLIP-2  prove  Rounded(float16, float32, float64)  n <= 4, p = 2 (lists of up to 3), p = 1 and inf
+                surely within: unchanged
+        CLIP-3  prove  Rounded(float16, float32, float64)  n <= 4, p = 2 (lists of up to 3), p = 1 and inf
                 unchanged, or ‖out‖ > (1 - 2**-45) (1 - 2 u) max_norm, u of the gradients' dtype, or some result is subnormal
-        CLIP-7  prove  Rounded(float16, float32, float64)  p = 2, n <= 4, lists of up to 3
+        CLIP-7  prove  Rounded(float16, float32, float64)  n <= 4, p = 2 (lists of up to 3), p = 1 and inf
                 unchanged, or surely within: clipping again changes nothing
     """
     norm = NORMS[norm_type]
@@ -279,10 +281,14 @@ def clip_by_global_norm(grads: Sequence[Array], max_norm: Any, norm_type: float 
 
 
 @require(lambda max_norm: is_positive(max_norm), lambda max_norm: positive_error("max_norm", max_norm))
+@ensure("CLIP-16", lambda result, max_norm: np.isfinite(max_norm) | result)
 def is_within(total: PowerSum | ScaledSquares, max_norm: Any, norm: Norm = NORMS[2.0]) -> Any:
     """Whether the exact norm is known to be at most max_norm.
 
     Parameters: total, the power sum of at most 2**40 elements; max_norm, float64 scalar.
+
+    Claims
+        CLIP-16  prove  IEEE(float64)  every p, max_norm = inf, all sums and units  true: an infinite max_norm clips nothing
     """
     if max_norm * FAR_ABOVE >= total.unit:  # every norm is below 2**41 unit; what follows cannot overflow
         return True
@@ -297,8 +303,8 @@ def fits(total: PowerSum | ScaledSquares, ratio: Any, norm: Norm = NORMS[2.0]) -
     """Whether total <= ratio**p for the exact total: compared exactly where both sides are, else with a margin of 2**-49.
 
     Claims
-        CLIP-13  prove  Rounded(float64)  p = 2, 0 <= value <= 2**43, ratio > 0
-                 value <= ratio**2, exactly decided, for an exact sum and a ratio of at most 24 significant bits
+        CLIP-13  prove  Rounded(float64)  0 <= value <= 2**43, ratio > 0
+                 value <= ratio**p, exactly decided, for an exact sum and, for p = 2, a ratio of at most 24 significant bits
     """
     short = norm.shorten(ratio)
     if total.exact & (short == ratio):
@@ -320,7 +326,7 @@ def shrink_factor(total: Any, limit: Any, norm: Norm = NORMS[2.0]) -> Any:
     Parameters: total, a power sum from 1/2 to 2**43; limit, max_norm divided by its power of two, in [1, 2).
 
     Claims
-        CLIP-5  prove  Rounded(float64)  elementwise  (1 - 2**-46) limit <= exact factor · root(total) <= (1 - 2**-48) limit
+        CLIP-5  prove  Rounded(float64)  elementwise  (1 - 2**-46) limit <= exact factor · root(total) <= (1 - 7 · 2**-50) limit
     """
     return (limit / norm.root(total)) * (1 - SHRINK_MARGIN)
 

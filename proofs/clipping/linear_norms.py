@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -46,6 +47,21 @@ PIECE_CLAIMS = ("CLIP-5.linear", "CLIP-8.linear", "RED-1", "RED-2")
 VARIANTS = {1.0: "p1", np.inf: "inf"}  # of a claim's id
 
 
+def uneven(arrays: Arrays) -> list[Any]:
+    """A list with these shapes whose elements float64 cannot add up exactly, if the dtype can hold such."""
+    tiny = 2.0**-60 if arrays.members[0].dtype != np.float16 else 2.0**-24
+    grads = [np.full(member.shape, tiny, member.dtype) for member in arrays.members]
+    grads[0][0] = 1
+    return grads
+
+
+def beside_the_norm(dtype: Any, norm_type: float, generator: random.Random) -> dict[str, Any]:
+    """The same as `near_the_norm`, max_norm now and then one float lower: not a rounded product of the norm."""
+    drawn = near_the_norm(dtype, generator, norm_type)
+    lower = np.nextafter(drawn["max_norm"], 0)
+    return {**drawn, "max_norm": lower} if lower > 0 and generator.random() < 0.5 else drawn
+
+
 def clip_run(norm_type: float, arrays: Arrays) -> Run:
     """clip_by_global_norm on a list of these shapes."""
     return Run(
@@ -59,8 +75,9 @@ def clip_run(norm_type: float, arrays: Arrays) -> Run:
         examples=[
             {"grads": example(arrays), "max_norm": np.float64(limit), "norm_type": norm_type}
             for limit in (2.0**80, 32, 17.3, 2, 0.3)
-        ],
-        draw=functools.partial(near_the_norm, arrays.members[0].dtype, norm_type=norm_type),
+        ]
+        + [{"grads": uneven(arrays), "max_norm": np.float64(limit), "norm_type": norm_type} for limit in (2, 0.3)],
+        draw=functools.partial(beside_the_norm, arrays.members[0].dtype, norm_type),
     )
 
 
@@ -69,13 +86,6 @@ def _clip_by_quotient(grads: Any, max_norm: Any, norm_type: float = 2.0) -> Clip
     if norm <= max_norm:
         return Clipped(list(grads), norm)
     return Clipped([grad * (max_norm / norm).astype(grad.dtype) for grad in grads], norm)
-
-
-def _clip_if_computed_norm_exceeds(grads: Any, max_norm: Any, norm_type: float = 2.0) -> Clipped:
-    norm = np.linalg.norm(np.concatenate([grad.astype(np.float64) for grad in grads]), norm_type)
-    if norm <= max_norm:
-        return Clipped(list(grads), norm)
-    return bare(clip_by_global_norm)(grads, max_norm, norm_type)
 
 
 def _largest_alone(arrays: Any) -> PowerSum:
@@ -117,6 +127,7 @@ for norm_type, variant in VARIANTS.items():
             if norm_type == 1
             else bug("signed", "takes the largest, not the largest magnitude", function=maximum, bug=_largest_signed)
         )
+        margin = planted("margin", "compares a maximum with a margin", pair, "CLIP-2", fits, _fits_with_margin)
         nearest = bug("to nearest", "rounds to nearest", function=scale_toward_zero, bug=_to_nearest)
         textbook = bug("quotient", "g · (max_norm / ‖g‖)", function=clip_by_global_norm, bug=_clip_by_quotient)
         prove(
@@ -124,11 +135,14 @@ for norm_type, variant in VARIANTS.items():
             clip_by_global_norm,
             variant=f"{name}-{variant}",
             theory=f"Rounded({name})",
-            bound=f"p = {norm_type:g}, n <= 4, lists of up to 3",
+            bound=f"p = {norm_type:g}, n <= 4, one array",
             runs=functools.partial(each_vector, dtype, run),
             twins=[summed, textbook, *([nearest] if dtype != np.float64 else [])],
             also={
-                "CLIP-2": [planted("strict", "compares strictly at 0", pair, "CLIP-2", fits, _fits_if_less)],
+                "CLIP-2": [
+                    planted("strict", "compares strictly at 0", pair, "CLIP-2", fits, _fits_if_less),
+                    *([margin] if norm_type == np.inf else []),
+                ],
                 "CLIP-3": [planted("half", "takes half of the factor", pair, "CLIP-3", shrink_factor, _factor_halved)],
                 "CLIP-7": [planted("no margin", "no margin", pair, "CLIP-7", shrink_factor, _factor_without_margin)],
             },

@@ -23,11 +23,13 @@ from reference.clipping import (
     PowerSum,
     fits,
     in_full,
+    is_within,
     scale_toward_zero,
     shrink,
     shrink_factor,
 )
 from reference.contracts import bare
+from reference.exactness import is_power_of_two
 
 FLOATS = (np.float16, np.float32, np.float64)
 NUMBER = Array(np.float64)
@@ -237,3 +239,41 @@ for variant, norms, runs_of in (
             sampled_twin("strict", "compares strictly", fits_run(some), "CLIP-13", {fits: _decides_strictly}),
         ],
     )
+
+# ---- an infinite max_norm -------------------------------------------------------------------------------------------
+
+
+def within_run(norm: Norm) -> Run:
+    """is_within at an infinite max_norm, bit by bit."""
+    return Run(
+        is_within,
+        {
+            "total": Record(PowerSum, (NUMBER, Array(np.bool_), NUMBER)),
+            "max_norm": Fixed(np.float64(np.inf)),
+            "norm": Fixed(norm),
+        },
+        IEEE(),
+        domain=lambda total: is_power_of_two(total.unit),
+    )
+
+
+def _within_strictly(total: Any, max_norm: Any, norm: Norm = NORMS[2.0]) -> Any:
+    return total.value * total.unit < max_norm
+
+
+prove(
+    "CLIP-16",
+    is_within,
+    theory="IEEE(float64)",
+    bound="every p, max_norm = inf, all sums and units",
+    runs=lambda: [(f"p = {p:g}: ", within_run(norm)) for p, norm in NORMS.items()],
+    twins=[
+        twin(
+            "product",
+            "compares a norm that may overflow, strictly",
+            within_run(NORMS[1.0]),
+            "CLIP-16",
+            {is_within: _within_strictly},
+        )
+    ],
+)
