@@ -23,7 +23,9 @@ from reference.clipping_clauses import (
     is_decided,
     is_full,
     is_largest,
+    is_largest_of,
     is_maximum,
+    is_norm,
     is_same,
     is_shrink_factor,
     is_sum_of_magnitudes,
@@ -172,6 +174,8 @@ def _norm_type_error(norm_type: Any) -> ValueError:
 )
 @require(lambda grads: are_finite(grads), lambda grads: finite_error("grads", grads))
 @require(lambda norm_type: _is_norm_type(norm_type), lambda norm_type: _norm_type_error(norm_type))
+@ensure("CLIP-17", lambda result, grads, norm_type: (norm_type == np.inf) or is_norm(result, grads, NORMS[norm_type]))
+@ensure("CLIP-18", lambda result, grads, norm_type: (norm_type != np.inf) or is_largest_of(result, grads))
 def global_norm(grads: Sequence[Array], norm_type: float = 2.0) -> Any:
     """The p-norm of all elements of a list of gradients, taken as one vector; the same bits in any order and grouping.
 
@@ -185,6 +189,11 @@ def global_norm(grads: Sequence[Array], norm_type: float = 2.0) -> Any:
     or inf.
     Returns: float64 scalar.
     Raises: TypeError or ValueError naming the argument, the array and the element at fault.
+
+    Claims
+        CLIP-17  prove  Rounded(float16, float32, float64)  n <= 4, p = 2 (lists of up to 3) and p = 1; of float64 |x| <= 2**970
+                 within 2**-50 of the exact norm, relatively, unless below 2**-1000
+        CLIP-18  prove  IEEE(float16, float32, float64)  p = inf, n <= 2  the largest magnitude, exactly
     """
     norm = NORMS[norm_type]
     total = norm.power_sum(grads)
@@ -203,7 +212,7 @@ def in_full(value: Any, unit: Any, norm: Norm = NORMS[2.0]) -> Any:
     Claims
         CLIP-8  prove  IEEE(float64)  all value >= 0 and unit  a number that is not negative, or inf: never NaN
         CLIP-9  prove  Rounded(float64)  unit <= 2**1000, for p = 1 and inf 2**980
-                within 2**-51 of the exact root, relatively, unless below 2**-1000
+                within 2**-52 of the exact root, relatively, unless below 2**-1000
     """
     with np.errstate(over="ignore"):
         return norm.root(value) * unit

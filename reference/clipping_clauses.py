@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from reference.exactness import exact, exact_sum_of_magnitudes, has_24_bits, is_unit_of
+from reference.exactness import exact, exact_sum_of_magnitudes, exact_sum_of_squares, has_24_bits, is_unit_of
 from reference.reductions import SUM_ERROR
 from reference.validation import as_float64
 
 Array = npt.NDArray[Any]
 
-NORM_ERROR = Fraction(1, 1 << 51)
+ROOT_ERROR = Fraction(1, 1 << 52)  # relative: of a root, scaled back
+NORM_ERROR = Fraction(1, 1 << 50)  # of a whole norm
 LEAST_ACCURATE = 2.0**-1000
 LEAST_SHRUNK = 1 - Fraction(1, 1 << 46)  # relative bounds of a clipped norm before it is rounded toward zero
 MOST_SHRUNK = 1 - Fraction(7, 1 << 50)
@@ -63,12 +64,34 @@ def is_maximum(result: Any, arrays: Sequence[Array]) -> Any:
 
 
 def is_full(result: Any, value: Any, unit: Any, norm: Any) -> Any:
-    """Whether a norm is within 2**-51 of root(value) · unit, relatively; true of what overflows or is tiny."""
+    """Whether a norm is within 2**-52 of root(value) · unit, relatively; true of what overflows or is tiny."""
     if not np.isfinite(result):
         return True
     true = exact(value) * norm.power(exact(unit))
-    least, most = norm.power(exact(result) * (1 - NORM_ERROR)), norm.power(exact(result) * (1 + NORM_ERROR))
+    least, most = norm.power(exact(result) * (1 - ROOT_ERROR)), norm.power(exact(result) * (1 + ROOT_ERROR))
     return (result < LEAST_ACCURATE) | ((least <= true) & (true <= most))
+
+
+def is_norm(result: Any, grads: Sequence[Array], norm: Any) -> Any:
+    """Whether a norm for p = 1 or 2 is within 2**-50 of the exact one, relatively; true of what overflows or is tiny."""
+    if not np.isfinite(result):
+        return True
+    total = (exact_sum_of_magnitudes if is_linear(norm) else exact_sum_of_squares)(grads)
+    reached, least, most = norm.power(exact(result)), norm.power(1 - NORM_ERROR), norm.power(1 + NORM_ERROR)
+    return (result < LEAST_ACCURATE) | ((least * total <= reached) & (reached <= most * total))
+
+
+def is_largest_of(result: Any, arrays: Sequence[Array]) -> Any:
+    """Whether a float64 is the largest absolute value of all elements, 0 where there is none: no cast to float64 rounds."""
+    magnitudes = [np.abs(array).astype(np.float64) for array in arrays if array.size]
+    reached = [np.any(x == result) for x in magnitudes] or [result == 0]
+    below = [np.all(x <= result) for x in magnitudes]
+    return functools.reduce(np.logical_and, below, functools.reduce(np.logical_or, reached))
+
+
+def is_linear(norm: Any) -> bool:
+    """Whether a norm is its own power sum."""
+    return bool(norm.power(2) == 2)
 
 
 def tight(dtype: Any) -> Fraction:
@@ -78,8 +101,7 @@ def tight(dtype: Any) -> Fraction:
 
 def is_decided(result: Any, total: Any, ratio: Any, norm: Any) -> Any:
     """Whether an exact total is compared exactly, where the power of the ratio is a float64."""
-    is_linear = np.bool_(norm.power(2) == 2)
-    powered_exactly = is_linear | has_24_bits(ratio)
+    powered_exactly = np.bool_(is_linear(norm)) | has_24_bits(ratio)
     return ~(total.exact & powered_exactly) | (result == (exact(total.value) <= norm.power(exact(ratio))))
 
 
