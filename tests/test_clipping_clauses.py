@@ -16,7 +16,9 @@ from reference.clipping_clauses import (
     is_decided,
     is_full,
     is_largest,
+    is_largest_of,
     is_maximum,
+    is_norm,
     is_same,
     is_shrink_factor,
     is_sum_of_magnitudes,
@@ -81,6 +83,27 @@ def test_a_norm_may_be_off_by_its_error(p: float) -> None:
         assert bool(is_full(np.float64(result), value, unit, NORMS[p])) is holds
     assert is_full(np.float64(np.inf), value, unit, NORMS[p])
     assert is_full(np.float64(5e-324), value, np.float64(2.0**-1040), NORMS[p])
+
+
+@pytest.mark.parametrize(("p", "right"), [(1.0, 7.0), (2.0, 5.0)])
+def test_a_whole_norm_may_be_off_by_twice_that(p: float, right: float) -> None:
+    def holds(error: float, grads: list[Any] = LISTS[0]) -> bool:
+        return bool(is_norm(np.float64(right * (1 + error)), grads, NORMS[p]))
+
+    assert holds(0.0)
+    assert holds(2.0**-51)
+    assert not holds(2.0**-49)
+    assert not holds(-(2.0**-49))
+    assert is_norm(np.float64(np.inf), LISTS[0], NORMS[p])
+    assert is_norm(np.float64(0), [np.array([5e-324])], NORMS[p])
+
+
+@pytest.mark.parametrize("arrays", LISTS)
+def test_the_largest_of_all_is_that_very_float(arrays: list[Any]) -> None:
+    largest = np.float64(max((float(np.max(np.abs(array))) for array in arrays if array.size), default=0.0))
+    assert is_largest_of(largest, arrays)
+    assert not is_largest_of(np.nextafter(largest, 9), arrays)
+    assert not is_largest_of(np.nextafter(largest, -9), arrays)
 
 
 @pytest.mark.parametrize("p", P_NORMS)
