@@ -17,7 +17,7 @@ from proofs.symbolic.array import SymbolicArray
 from proofs.symbolic.ieee import IEEE
 from proofs.symbolic.inputs import show, values_of
 from proofs.symbolic.paths import Path
-from proofs.symbolic.shadow import Value, follow, number
+from proofs.symbolic.shadow import Value, flags_of, follow, number
 from reference import contracts
 
 SEPARATOR = re.compile(r"([\s()]+)")
@@ -79,7 +79,7 @@ def _lemma_witness(model: Model) -> Replay:
 
 def _witness(run: Run, path: Path, name: str, timeout: float) -> Obligation:
     """The facts of a path can hold together: in the actual run of an example that takes it, else in some model."""
-    actual = (_actual(run, path, example) for example in run.examples)
+    actual = (_actual(run, path, example, decided) for decided in (False, True) for example in run.examples)
     equations = next((found for found in actual if found is not None), [])
     return Obligation(
         f"{name}: witness",
@@ -90,10 +90,13 @@ def _witness(run: Run, path: Path, name: str, timeout: float) -> Obligation:
     )
 
 
-def _actual(run: Run, path: Path, example: Mapping[str, Any]) -> list[z3.BoolRef] | None:
-    """Equations for the actual run of an example; ``None`` if it does not take the path."""
+def _actual(run: Run, path: Path, example: Mapping[str, Any], decided: bool) -> list[z3.BoolRef] | None:
+    """Equations for the actual run of an example; ``None`` if it does not take the path.
+
+    ``decided`` lets the path say what its flags are: "not exact", say, of a sum that happens to be exact.
+    """
     if not isinstance(run.theory, IEEE):
-        return follow(path.recipes, path.facts, _numbers(run, example))
+        return follow(path.recipes, path.facts, _numbers(run, example), flags_of(path.facts) if decided else None)
     pairs = _bits(run, example)
     for fact in path.facts:
         actual = z3.simplify(z3.substitute(fact, *pairs))
