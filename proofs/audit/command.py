@@ -7,13 +7,15 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from proofs.audit import junit, sarif
+from proofs.audit.bundle import write_bundle
 from proofs.audit.collect import Left, collect, is_good
 from proofs.audit.document import Document
 from proofs.prover import terminal
@@ -22,6 +24,10 @@ from proofs.prover.files import write_atomically
 from proofs.prover.run import SOURCE, Settings
 from proofs.prover.session import cache_folder, proving
 from proofs.prover.sources import ROOT
+
+HERE = Path(__file__).resolve().parent
+FALLING_SHORT = ("refuted", "undecided", "vacuous")
+MOST_SHOWN = 10
 
 
 class Section(StrEnum):
@@ -61,10 +67,14 @@ def audit(
     except (LookupError, ValueError) as error:
         terminal.complain(str(error).strip("'\""))
         raise typer.Exit(2) from None
-    document = collect(Left.in_folder(build, claims), registry=claims, lists=lists, interrupted=interrupted)
     folder = out or build / "audit"
-    for path in write(document, folder):
-        print(f"Written: {path}")
+    left = Left.in_folder(build, claims)
+    files = write_bundle(left.proofs.current, build, folder)
+    document = collect(left, registry=claims, lists=lists, files=files, interrupted=interrupted)
+    written = write(document, folder)
+    for line in lines(document):
+        print(line)
+    print(f"Written: {', '.join(map(str, written))}, {folder / 'smt2'}.")
     raise typer.Exit(130 if interrupted else 0 if is_good(document) else 1)
 
 
@@ -110,18 +120,37 @@ def _call(command: list[str]) -> None:
 
 def write(document: Document, folder: Path) -> list[Path]:
     """Write the report in every form; the paths of what people open."""
-    written = folder / "report.json"
-    write_atomically(written, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
-    return [written, *_page(document, folder)]
+    forms = {
+        "report.json": json.dumps(document, indent=1, ensure_ascii=False) + "\n",
+        "report.schema.json": (HERE / "schema.json").read_text(encoding="utf-8"),
+        "junit.xml": junit.render(document),
+        "report.sarif": sarif.render(document),
+        **_page(document),
+    }
+    for name, text in forms.items():
+        write_atomically(folder / name, text)
+    return [folder / name for name in forms]
 
 
-def _page(document: Document, folder: Path) -> list[Path]:
+def lines(document: Document) -> Iterator[str]:
+    """What a report comes to, in a few lines: each part, then what falls short."""
+    for part in document["parts"]:
+        yield f"{part['name']:<14}  {part['status']:<8}  {part['sentence']}"
+    short = [claim for claim in document["claims"] if claim["standing"] in FALLING_SHORT]
+    for claim in short[:MOST_SHOWN]:
+        yield f"{claim['standing']}: {claim['id']}: {claim['reason'] or claim['statement']}"
+    if len(short) > MOST_SHOWN:
+        yield f"and {len(short) - MOST_SHOWN} more claims that are refuted, undecided or vacuous"
+    yield from (f"surprise: {line}" for line in document["summary"]["surprises"])
+    yield f"This report is {document['state']}" + (", and all is as it should be." if is_good(document) else ".")
+
+
+def _page(document: Document) -> dict[str, str]:
     """The page, where there is code for it."""
     try:
         page = importlib.import_module("proofs.audit.page")
     except ModuleNotFoundError as error:
         if error.name != "proofs.audit.page":
             raise
-        return []
-    write_atomically(folder / "report.html", page.render(document))
-    return [folder / "report.html"]
+        return {}
+    return {"report.html": page.render(document)}
