@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from proofs.audit.found import TESTS_FORMAT
+from proofs.audit.document import TESTS_FORMAT
 from proofs.prover.files import write_atomically
 from proofs.prover.sources import hash_with_tests
 

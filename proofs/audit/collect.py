@@ -71,7 +71,7 @@ def collect(
     report = left.proofs.current or _nothing_run(register, registry)
     contracts = table.build(report) if registry == SOURCE else {"contracts": [], "failures": [], "notes": []}
     second = left.second.content
-    claims = _claims(register, report, left, lists, files or {}, contracts, Texts(root, _functions(register)))
+    claims = _claims(register, report, left, lists, files or {}, contracts, Texts(root, register))
     gpu, unreadable = measured.gpus(root / "evidence" / "gpu", now)
     fresh = [each for each in gpu if not each["stale"]]
     code = "" if fresh else ("STALE-GPU" if gpu else "NO-GPU")
@@ -161,10 +161,6 @@ def _claims(
             needed.setdefault(rest, []).append(each.id)
     by_id = {item["id"]: item for item in report["claims"]}
     return [told(each, by_id[each.id], known, needed.get(each.id, ())) for each in register]
-
-
-def _functions(register: Registry) -> dict[str, str]:
-    return {claim.id: claim.function for claim in register}
 
 
 def _sources(register: Registry, texts: Texts) -> dict[str, Any]:

@@ -16,8 +16,8 @@ from accelerated.parity.run import source_hashes
 from proofs.__main__ import app
 from proofs.audit import command
 from proofs.audit.collect import Left, is_good
-from proofs.audit.document import TIMES, Document, without_times
-from proofs.audit.found import COMMANDS, TESTS_FORMAT
+from proofs.audit.document import TESTS_FORMAT, TIMES, Document, without_times
+from proofs.audit.found import COMMANDS
 from proofs.prover.run import Settings
 from proofs.prover.session import proving
 from proofs.prover.sources import hash_with_tests
