@@ -30,6 +30,7 @@ class Texts:
         self.root = root
         self.functions = {claim.id.partition(".")[0]: claim.function for claim in claims}
         self.text = functools.cache(self._text)
+        self.lines = functools.cache(lambda path: re.split(r"(?<=\n)", self.text(path)))
         self.nodes = functools.cache(self._nodes)
         self.ensured = functools.cache(self._ensured)
         self.condition_of = functools.cache(self._condition_of)
@@ -136,7 +137,12 @@ class Texts:
         return found
 
     def _segment(self, path: str, node: ast.expr | ast.stmt) -> str:
-        return textwrap.dedent(ast.get_source_segment(self.text(path), node, padded=True) or "").strip()
+        """The text of a node, its lines moved to the left together; positions are of bytes, lines those of Python."""
+        last, end = node.end_lineno or node.lineno, node.end_col_offset or 0
+        lines = [line.encode() for line in self.lines(path)[node.lineno - 1 : last]]
+        lines[-1] = lines[-1][:end]
+        lines[0] = b" " * node.col_offset + lines[0][node.col_offset :]
+        return textwrap.dedent(b"".join(lines).decode()).strip()
 
     # ---- functions ---------------------------------------------------------------------------------------------------
 

@@ -162,6 +162,7 @@ def test_of_a_run_on_other_sources_nothing_is_taken(build: Path, root: Path, cha
     document = audited.document(build, root=root)
     assert part(document, "proofs")["status"] == "stale" and why in part(document, "proofs")["sentence"]
     assert {claim["standing"] for claim in document["claims"]} == {"not run"}
+    assert all(why in str(claim["reason"]) for claim in document["claims"])
     assert any(line.startswith("proofs: ") and why in line for line in document["absent"])
 
 
@@ -288,7 +289,8 @@ def test_what_is_missing_is_run_and_what_is_there_is_not(
 ) -> None:
     called: list[str] = []
 
-    def call(arguments: list[str]) -> None:
+    def call(arguments: list[str], folder: Path) -> None:
+        assert folder == build
         called.append(arguments[2])
         if arguments[2] == "pytest":
             write(build / "tests.json", whole_tests())
@@ -319,7 +321,7 @@ def test_all_as_expected_is_success(audit: Command, build: Path) -> None:
 
 
 def test_ctrl_c_leaves_a_report_that_says_so(audit: Command, build: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(arguments: list[str]) -> None:
+    def interrupted(*_: Any) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(command, "_call", interrupted)
@@ -332,7 +334,7 @@ def test_ctrl_c_leaves_a_report_that_says_so(audit: Command, build: Path, monkey
 
 
 def test_a_part_can_be_skipped(audit: Command, build: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command, "_call", lambda _: pytest.fail("something was run"))
+    monkeypatch.setattr(command, "_call", lambda *_: pytest.fail("something was run"))
     audited.changed(build, selection=None)
     assert audit("--skip", "tests", "--skip", "parity").exit_code == 1
     assert audit("--skip", "everything").exit_code == 2
