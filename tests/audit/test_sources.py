@@ -177,7 +177,14 @@ def test_every_theory_is_described_as_the_readme_does() -> None:
 
 
 def claim(**parts: Any) -> Any:
-    empty = {"id": "X-1", "verb": "prove", "theory": "IEEE(float32)", "bound": "elementwise", "column": "reference"}
+    empty = {
+        "id": "X-1",
+        "family": "X-1",
+        "verb": "prove",
+        "theory": "IEEE(float32)",
+        "bound": "elementwise",
+        "column": "reference",
+    }
     return {**empty, "rests_on": [], "queries": [], "twins": [{"counterexample": None, "queries": []}], **parts}
 
 
@@ -185,7 +192,8 @@ def claim(**parts: Any) -> Any:
     ("parts", "codes"),
     [
         ({}, set()),
-        ({"bound": "p = 2, n <= 4, lists of up to 3"}, {"BOUND-4", "LISTS-READ"}),
+        ({"bound": "p = 2, n <= 4", "rests_on": ["CLIP-11.float16"]}, {"BOUND-4", "LISTS-READ", "RESTS-READ"}),
+        ({"family": "RED-42", "rests_on": ["RED-40"]}, {"ORDERS-READ", "RESTS-READ"}),
         ({"bound": "any n <= 2**40, inductive"}, {"ANY-SIZE-READ"}),
         ({"bound": "done = k / n, all k <= n <= 512"}, set()),
         ({"bound": "any state, n = 0, 1, 3; block edges in n = 4095"}, {"SIZES", "EDGES"}),
@@ -205,6 +213,20 @@ def test_caveats_follow_from_what_a_claim_is(parts: dict[str, Any], codes: set[s
     found = caveats([claim(**parts)], "NO-GPU")
     assert {caveat["code"] for caveat in found} == codes
     assert all(caveat["title"] and caveat["text"].endswith(".") for caveat in found)
+
+
+def test_what_soundness_says_of_lists_and_inductions_stands_on_these_claims() -> None:
+    expected = {
+        "LISTS-READ": {"RED-9", "RED-11", "CLIP-1", "CLIP-2", "CLIP-3", "CLIP-7"},
+        "ORDERS-READ": {"RED-42", "RED-43", "CLIP-11"},
+    }
+    every = [
+        claim(id=each.id, family=each.id.partition(".")[0], bound=each.bound, rests_on=list(each.rests_on))
+        for each in CLAIMS
+    ]
+    found = {caveat["code"]: {name.partition(".")[0] for name in caveat["claims"]} for caveat in caveats(every)}
+    assert {code: found[code] for code in expected} == expected
+    assert {"RED-32", "CLIP-20"} <= found["ANY-SIZE-READ"]
 
 
 def test_what_is_trusted_is_listed_as_soundness_has_it() -> None:
