@@ -18,8 +18,8 @@ from proofs.audit import command
 from proofs.audit.collect import Left, is_good
 from proofs.audit.document import TESTS_FORMAT, TIMES, Document, without_times
 from proofs.audit.found import COMMANDS
-from proofs.prover.run import Settings
-from proofs.prover.session import proving
+from proofs.prover.run import Outcome, Settings
+from proofs.prover.session import Session, proving
 from proofs.prover.sources import hash_with_tests
 
 NOW = datetime(2030, 1, 2, tzinfo=UTC)
@@ -331,6 +331,27 @@ def test_ctrl_c_leaves_a_report_that_says_so(audit: Command, build: Path, monkey
     assert report(build)["state"] == "partial"
     assert "interrupted: tests did not run to the end" in report(build)["absent"]
     assert part(report(build), "parity")["status"] == "not run"
+
+
+def test_ctrl_c_during_the_proofs_leaves_what_they_found(
+    audit: Command, build: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ended_early(settings: Settings, selection: Any, lists: Path) -> Session:
+        audited.changed(build, state="partial", selection=None)
+        outcome = Outcome((), (), frozenset(), False, NOW, 1.0)
+        return Session(outcome, None, False, {})
+
+    monkeypatch.setattr(command, "proving", ended_early)
+    monkeypatch.setattr(command, "_call", lambda *_: pytest.fail("something was run after Ctrl-C"))
+    result = audit()
+    assert result.exit_code == 130, result.output
+    assert part(report(build), "proofs")["status"] == "partial"
+    assert part(report(build), "proofs")["sentence"].startswith(
+        "the last run of the prover was interrupted; so far: 3 of 7"
+    )
+    assert "interrupted: proofs did not run to the end" in report(build)["absent"]
+    standings = {claim["id"]: claim["standing"] for claim in report(build)["claims"]}
+    assert standings == audited.STANDINGS
 
 
 def test_a_part_can_be_skipped(audit: Command, build: Path, monkeypatch: pytest.MonkeyPatch) -> None:
