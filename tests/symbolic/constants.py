@@ -53,7 +53,7 @@ def special(dtype: Any) -> Any:
 
 
 def patterns(dtype: Any, size: int) -> st.SearchStrategy[list[int]]:
-    """Bit patterns of floats: any, small ones, and special ones often. One draw for all: a draw for each costs more than its test."""
+    """Bit patterns of floats: any, small ones, special ones often; in one draw, for one of each costs more than its test."""
     each = np.dtype(dtype).itemsize + 1
     specials = [int(bits) for bits in special(dtype).view(f"u{each - 1}")]
 
