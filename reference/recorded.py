@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,10 +19,11 @@ from reference.contracts import bare, interpreted
 
 
 class Operation(NamedTuple):
-    """One operation: a ufunc, ``where`` or a cast (``None``), its operands, and the number and dtype of its result."""
+    """A ufunc, ``where`` or a cast (``None``), its operands, which values they are, and the number and dtype of its result."""
 
     function: Callable[..., Any] | None
     operands: tuple[Any, ...]
+    reads: tuple[int, ...]
     result: int
     dtype: np.dtype[Any]
 
@@ -70,7 +71,8 @@ class StandIn(NDArrayOperatorsMixin):
             raise TypeError("what is recorded takes arrays of one shape and numbers")
         self._count[0] += 1
         result = StandIn(self._count[0] - 1, dtype, self._operations, self._count)
-        self._operations.append(Operation(function, operands, result.number, result.dtype))
+        reads = tuple(x.number for x in operands if isinstance(x, StandIn))
+        self._operations.append(Operation(function, operands, reads, result.number, result.dtype))
         return result
 
 
@@ -111,8 +113,10 @@ class Place(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """The steps, the copies to make in the end, and the dtypes of the buffers."""
+    """How many inputs and results there are; the steps, the copies to make in the end, and the dtypes of the buffers."""
 
+    inputs: int
+    results: int
     steps: list[Step]
     copies: list[tuple[Place, Place]]
     buffers: list[np.dtype[Any]]
@@ -130,16 +134,15 @@ def planned(recording: Recording, own: Sequence[int | None]) -> Plan:
     last = _last_uses(recording, operations)
     wanted = _wanted(recording, operations)
     outputs = _outputs(recording)
-    plan, free, standing = Plan([], [], []), list[Place](), dict[int, int]()
+    plan, free, standing = Plan(recording.inputs, len(recording.results), [], [], []), list[Place](), dict[int, int]()
     for time, operation in enumerate(operations):
-        numbers = _numbers(operation)
         operands = [places[x.number] if isinstance(x, StandIn) else x for x in operation.operands]
-        over = [places[k] for k in dict.fromkeys(numbers) if last[k] == time and places[k].kind == "buffer"]
+        over = [places[k] for k in dict.fromkeys(operation.reads) if last[k] == time and places[k].kind == "buffer"]
         overwrites = operation.function is not np.where  # which writes one operand before it has read the others
         k = wanted.get(operation.result)
         before = None if k is None else own[k]
         is_left = before is None or last[before] < time + overwrites
-        is_free = operation.result in outputs or k not in standing or (overwrites and standing[k] in numbers)
+        is_free = operation.result in outputs or k not in standing or (overwrites and standing[k] in operation.reads)
         if overwrites:
             free += over
         if k is not None and is_left and is_free:
@@ -168,11 +171,11 @@ def _outputs(recording: Recording) -> dict[int, int]:
 def _wanted(recording: Recording, operations: Sequence[Operation]) -> dict[int, int]:
     """The destinations in which values may stand: those of results, and of what only the making of a result reads."""
     wanted, outputs = _outputs(recording), _outputs(recording)
-    reads = Counter(k for operation in operations for k in dict.fromkeys(_numbers(operation)))
+    reads = Counter(k for operation in operations for k in dict.fromkeys(operation.reads))
     dtypes = {operation.result: operation.dtype for operation in operations}
     for operation in reversed(operations):
         if operation.result in wanted and operation.function is not np.where:
-            alone = [k for k in _numbers(operation) if k not in outputs and reads[k] == 1]
+            alone = [k for k in operation.reads if k not in outputs and reads[k] == 1]
             wanted |= {k: wanted[operation.result] for k in alone if dtypes.get(k) == operation.dtype}
     return wanted
 
@@ -182,12 +185,12 @@ def _ordered(recording: Recording) -> list[Operation]:
     made = {operation.result: operation for operation in recording.operations}
     depth = dict.fromkeys(range(recording.inputs), 0)
     for operation in recording.operations:
-        depth[operation.result] = 1 + max((depth[k] for k in _numbers(operation)), default=0)
+        depth[operation.result] = 1 + max((depth[k] for k in operation.reads), default=0)
     ordered: dict[int, Operation] = {}
 
     def visit(number: int) -> None:
         if number in made and number not in ordered:
-            for k in sorted(_numbers(made[number]), key=depth.__getitem__, reverse=True):
+            for k in sorted(made[number].reads, key=depth.__getitem__, reverse=True):
                 visit(k)
             ordered[number] = made[number]
 
@@ -197,17 +200,12 @@ def _ordered(recording: Recording) -> list[Operation]:
     return list(ordered.values())
 
 
-def _numbers(operation: Operation) -> list[int]:
-    """The values that an operation reads."""
-    return [x.number for x in operation.operands if isinstance(x, StandIn)]
-
-
 def _last_uses(recording: Recording, operations: Sequence[Operation]) -> dict[int, int]:
     """When each value is read for the last time; results are read in the end."""
     last = dict.fromkeys(range(recording.inputs), -1)
     for time, operation in enumerate(operations):
         last[operation.result] = time
-        last |= dict.fromkeys(_numbers(operation), time)
+        last |= dict.fromkeys(operation.reads, time)
     return last | {each.number: len(operations) for each in recording.results if each is not None}
 
 
@@ -225,34 +223,36 @@ class Runner:
     """Runs a plan on parts of arrays, with buffers of its own: one thread's."""
 
     def __init__(self, plan: Plan, size: int) -> None:
-        self._plan = plan
         self._buffers = [np.empty(size, dtype) for dtype in plan.buffers]
+        first = {"input": 0, "destination": plan.inputs, "buffer": plan.inputs + plan.results}
+        self._constants: list[Any] = []
+        self._calls: list[tuple[Any, list[int], int]] = []  # functions, with the numbers of their arrays in `run`
+
+        def number(x: Any) -> int:
+            if isinstance(x, Place):
+                return first[x.kind] + x.number
+            self._constants.append(np.asarray(x) if isinstance(x, np.generic) else x)
+            return first["buffer"] + len(plan.buffers) + len(self._constants) - 1
+
+        for function, operands, target in plan.steps:
+            self._calls.append((_WRITERS.get(function, function), [*map(number, operands)], number(target)))
+        self._calls += [(_cast, [number(source)], number(target)) for source, target in plan.copies]
 
     def run(self, inputs: Sequence[Any], destinations: Sequence[Any]) -> None:
         """Compute the results of these inputs, of at most ``size`` elements, into these arrays."""
         length = next(x.size for x in inputs if x is not None)
-        rooms = {
-            "input": inputs,
-            "destination": destinations,
-            "buffer": [buffer[:length] for buffer in self._buffers],
-        }
-        for function, operands, (kind, number) in self._plan.steps:
-            target = rooms[kind][number]
-            _run(function, list(_found(operands, rooms)), target)
-        for source, (kind, number) in self._plan.copies:
-            np.copyto(rooms[kind][number], rooms[source.kind][source.number])
+        arrays = [*inputs, *destinations, *(buffer[:length] for buffer in self._buffers), *self._constants]
+        for function, numbers, target in self._calls:
+            function(*[arrays[k] for k in numbers], out=arrays[target])
 
 
-def _found(operands: list[Any], rooms: dict[str, Sequence[Any]]) -> Iterator[Any]:
-    return (rooms[x.kind][x.number] if isinstance(x, Place) else x for x in operands)
+def _cast(x: Any, out: Any) -> None:
+    np.copyto(out, x, casting="unsafe")
 
 
-def _run(function: Callable[..., Any] | None, operands: list[Any], target: Any) -> None:
-    if function is None:
-        np.copyto(target, operands[0], casting="unsafe")
-    elif function is np.where:
-        condition, yes, no = operands
-        np.copyto(target, no)
-        np.copyto(target, yes, where=condition)
-    else:
-        function(*operands, out=target)
+def _where(condition: Any, yes: Any, no: Any, out: Any) -> None:
+    np.copyto(out, no)
+    np.copyto(out, yes, where=condition)
+
+
+_WRITERS: dict[Any, Callable[..., Any]] = {None: _cast, np.where: _where}  # functions that take no array to write into
