@@ -25,7 +25,7 @@ from reference.recorded import Runner, planned, record
 from reference.rmsprop import rmsprop_step
 from reference.sgd import sgd_step
 
-BLOCK = 1 << 17  # elements: a parameter, its state and the buffers stay in the cache, and calls cost little beside them
+BLOCK = 1 << 18  # elements: a parameter, its state and two buffers stay in the cache, and calls cost little beside them
 FEW = 1 << 16  # elements: up to so many, recording costs more than it saves
 
 Step = Callable[..., Any]
@@ -50,8 +50,9 @@ def in_place(step: Step) -> Step:
         pure = functools.partial(step, **settings)
         if get_level() == "all" or param.size <= FEW or not all(_is_plain(slot.write) for slot in slots):
             result = pure(param, grad, state)
-            slots = _ready(slots, [result.param, *_arrays(result.state)], grad, param.shape)
-            for slot, array in zip(slots, [result.param, *_arrays(result.state)], strict=True):
+            found = [result.param, *_arrays(result.state)]
+            slots = _ready(slots, [None if array is None else array.dtype for array in found], grad, param.shape)
+            for slot, array in zip(slots, found, strict=True):
                 if array is not None and array is not slot.write:
                     np.copyto(slot.write, array)
         else:
@@ -106,30 +107,30 @@ def _is_plain(array: Any) -> bool:
     return array is None or (isinstance(array, np.ndarray) and array.flags.c_contiguous)
 
 
-def _ready(slots: Sequence[Slot], results: Sequence[Any], grad: Any, shape: tuple[int, ...]) -> list[Slot]:
-    """The slots, checked against what a step gives (anything with a dtype, or ``None``); what is missing is made."""
-    for slot, result in zip(slots, results, strict=True):
-        _check_target(slot, result, shape)
+def _ready(slots: Sequence[Slot], dtypes: Sequence[Any], grad: Any, shape: tuple[int, ...]) -> list[Slot]:
+    """The slots, checked against the dtypes of what a step gives (``None``: no array); what is missing is made."""
+    for slot, dtype in zip(slots, dtypes, strict=True):
+        _check_target(slot, dtype, shape)
     _check_memory(slots, grad)
     return [
-        slot._replace(write=np.empty(shape, result.dtype)) if slot.write is None and result is not None else slot
-        for slot, result in zip(slots, results, strict=True)
+        slot._replace(write=np.empty(shape, dtype)) if slot.write is None and dtype is not None else slot
+        for slot, dtype in zip(slots, dtypes, strict=True)
     ]
 
 
-def _check_target(slot: Slot, result: Any, shape: tuple[int, ...]) -> None:
+def _check_target(slot: Slot, dtype: Any, shape: tuple[int, ...]) -> None:
     name, _, array = slot
     if array is None and name != "out.param":
         return
-    if result is None:
+    if dtype is None:
         raise ValueError(f"{name} must be None, for the step gives no such array")
     if not isinstance(array, np.ndarray):
         found = f"a scalar of {array.dtype}" if isinstance(array, np.generic) else type(array).__name__
         raise TypeError(f"{name} must be an array, for it is written over, got {found}")
     if array.shape != shape:
         raise ValueError(f"{name} must have the shape of param, {shape}, got {array.shape}")
-    if array.dtype != result.dtype:
-        raise TypeError(f"{name} must have the dtype {result.dtype}, got {array.dtype}")
+    if array.dtype != dtype:
+        raise TypeError(f"{name} must have the dtype {dtype}, got {array.dtype}")
     if not array.flags.writeable:
         raise ValueError(f"{name} must be writeable, for it is written over, got a read-only array")
 
@@ -160,25 +161,22 @@ def _are_same(read: Any, write: Any) -> bool:
 def _run(step: Step, grad: Any, state: Any, slots: Sequence[Slot]) -> list[Slot]:
     """The step, recorded and run on every block."""
     shape = grad.shape
-    names = [field.name for field in fields(state)[1:]]
 
     def parts(param: Any, grad: Any, *arrays: Any) -> list[Any]:
-        after = step(param, grad, replace(state, **dict(zip(names, arrays, strict=True))))
+        after = step(param, grad, replace(state, **dict(zip(_names(state), arrays, strict=True))))
         return [after.param, *_arrays(after.state)]
 
     read = [slots[0].read, grad, *(slot.read for slot in slots[1:])]
-    recording = record(parts, [None if array is None else array.dtype for array in read])
-    ready = _ready(slots, recording.results, grad, shape)
-    own = [
-        k if _are_same(slot.read, slot.write) else None
-        for k, slot in zip((0, *range(2, len(read))), ready, strict=True)
-    ]
-    plan = planned(recording, own)
+    recorded = record(parts, [None if array is None else array.dtype for array in read])
+    ready = _ready(slots, recorded.dtypes, grad, shape)
+    places = (0, *range(2, len(read)))
+    own = tuple(k if _are_same(slot.read, slot.write) else None for k, slot in zip(places, ready, strict=True))
+    plan = planned(recorded.recording, own)
     inputs = [None if array is None else np.ravel(array) for array in read]
     outputs = [None if slot.write is None else slot.write.reshape(-1) for slot in ready]
 
     def share(starts: Sequence[int]) -> None:
-        runner = Runner(plan, BLOCK)
+        runner = Runner(plan, recorded.constants, BLOCK)
         with np.errstate(all="ignore"):
             for start in starts:
                 block = slice(start, start + BLOCK)

@@ -19,21 +19,53 @@ from reference.contracts import bare, interpreted
 
 
 class Operation(NamedTuple):
-    """A ufunc, ``where`` or a cast (``None``), its operands, which values they are, and the number and dtype of its result."""
+    """A ufunc, ``where`` or a cast (``None``), the numbers of its operands and of its result, and the dtype of that."""
 
     function: Callable[..., Any] | None
-    operands: tuple[Any, ...]
-    reads: tuple[int, ...]
+    operands: tuple[int, ...]  # values from 0 on, constants from -1 down
     result: int
     dtype: np.dtype[Any]
 
+    @property
+    def reads(self) -> tuple[int, ...]:
+        """The values that it reads."""
+        return tuple(k for k in self.operands if k >= 0)
+
 
 class Recording(NamedTuple):
-    """Operations on numbered values, of which the first are the inputs; a result is a value or ``None``."""
+    """Operations on numbered values, of which the first are the inputs; a result is the number of a value or ``None``."""
 
     inputs: int
+    operations: tuple[Operation, ...]
+    results: tuple[int | None, ...]
+
+
+class Recorded(NamedTuple):
+    """A recording, the constants in it, and the dtypes of its results."""
+
+    recording: Recording
+    constants: list[Any]
+    dtypes: list[np.dtype[Any] | None]
+
+
+class Tape(NamedTuple):
+    """What is written down while a function runs."""
+
     operations: list[Operation]
-    results: list[StandIn | None]
+    constants: list[Any]
+    values: list[np.dtype[Any] | None]
+
+    def value(self, dtype: np.dtype[Any] | None) -> int:
+        """The number of a new value."""
+        self.values.append(dtype)
+        return len(self.values) - 1
+
+    def operand(self, x: Any) -> int:
+        """The number of an operand."""
+        if isinstance(x, StandIn):
+            return x.number
+        self.constants.append(np.asarray(x) if isinstance(x, np.generic) else x)
+        return -len(self.constants)
 
 
 class StandIn(NDArrayOperatorsMixin):
@@ -42,9 +74,10 @@ class StandIn(NDArrayOperatorsMixin):
     shape = (1,)
     ndim = size = 1
 
-    def __init__(self, number: int, dtype: Any, operations: list[Operation], count: list[int]) -> None:
-        self.number, self.dtype = number, np.dtype(dtype)
-        self._operations, self._count = operations, count
+    def __init__(self, dtype: Any, tape: Tape) -> None:
+        self.dtype = np.dtype(dtype)
+        self.number = tape.value(self.dtype)
+        self._tape = tape
 
     def astype(self, dtype: Any, copy: bool = True) -> StandIn:
         """A cast; a copy is the value itself, for values do not change."""
@@ -69,10 +102,9 @@ class StandIn(NDArrayOperatorsMixin):
     def _after(self, function: Callable[..., Any] | None, operands: tuple[Any, ...], dtype: Any) -> StandIn:
         if any(getattr(each, "shape", ()) not in ((), self.shape) for each in operands):
             raise TypeError("what is recorded takes arrays of one shape and numbers")
-        self._count[0] += 1
-        result = StandIn(self._count[0] - 1, dtype, self._operations, self._count)
-        reads = tuple(x.number for x in operands if isinstance(x, StandIn))
-        self._operations.append(Operation(function, operands, reads, result.number, result.dtype))
+        numbers = tuple(map(self._tape.operand, operands))
+        result = StandIn(dtype, self._tape)
+        self._tape.operations.append(Operation(function, numbers, result.number, result.dtype))
         return result
 
 
@@ -87,29 +119,34 @@ def _dtype_of(function: Callable[..., Any], *kinds: Any) -> Any:
     return function(*(np.ones(1, kind) if isinstance(kind, np.dtype) else kind(1) for kind in kinds)).dtype
 
 
-def record(function: Callable[..., Sequence[Any]], dtypes: Sequence[Any]) -> Recording:
+def record(function: Callable[..., Sequence[Any]], dtypes: Sequence[Any]) -> Recorded:
     """What a function does to arrays of these dtypes (``None``: no array); contracts are not checked, its own or others."""
-    operations: list[Operation] = []
-    count = [len(dtypes)]
-    inputs = [None if dtype is None else StandIn(k, dtype, operations, count) for k, dtype in enumerate(dtypes)]
+    tape = Tape([], [], [])
+    inputs: list[StandIn | None] = []
+    for dtype in dtypes:
+        if dtype is None:
+            tape.value(None)
+        inputs.append(None if dtype is None else StandIn(dtype, tape))
     with interpreted(lambda inner, args, kwargs: bare(inner)(*args, **kwargs)):
-        results = list(function(*inputs))
-    return Recording(len(dtypes), operations, results)
-
-
-class Step(NamedTuple):
-    """An operation with the places of its operands and its result; a place is (kind, number), anything else a constant."""
-
-    function: Callable[..., Any] | None
-    operands: list[Any]
-    target: Place
+        results = function(*inputs)
+    numbers = tuple(None if each is None else each.number for each in results)
+    found = [None if each is None else each.dtype for each in results]
+    return Recorded(Recording(len(dtypes), tuple(tape.operations), numbers), tape.constants, found)
 
 
 class Place(NamedTuple):
-    """Where a value stands: an input, a destination or a buffer, by number."""
+    """Where a value stands: an input, a destination, a buffer or a constant, by number."""
 
     kind: str
     number: int
+
+
+class Step(NamedTuple):
+    """An operation with the places of its operands and of its result."""
+
+    function: Callable[..., Any] | None
+    operands: list[Place]
+    target: Place
 
 
 class Plan(NamedTuple):
@@ -122,8 +159,9 @@ class Plan(NamedTuple):
     buffers: list[np.dtype[Any]]
 
 
-def planned(recording: Recording, own: Sequence[int | None]) -> Plan:
-    """Give every value a place.
+@functools.lru_cache(maxsize=64)
+def planned(recording: Recording, own: tuple[int | None, ...]) -> Plan:
+    """Give every value a place: the same for all steps that differ in their constants only.
 
     Parameters: own, for each result the number of the input that stands in the memory of its destination, or ``None``. Other
     inputs and destinations have memory of their own.
@@ -136,7 +174,7 @@ def planned(recording: Recording, own: Sequence[int | None]) -> Plan:
     outputs = _outputs(recording)
     plan, free, standing = Plan(recording.inputs, len(recording.results), [], [], []), list[Place](), dict[int, int]()
     for time, operation in enumerate(operations):
-        operands = [places[x.number] if isinstance(x, StandIn) else x for x in operation.operands]
+        operands = [places[k] if k >= 0 else Place("constant", -1 - k) for k in operation.operands]
         over = [places[k] for k in dict.fromkeys(operation.reads) if last[k] == time and places[k].kind == "buffer"]
         overwrites = operation.function is not np.where  # which writes one operand before it has read the others
         k = wanted.get(operation.result)
@@ -155,17 +193,17 @@ def planned(recording: Recording, own: Sequence[int | None]) -> Plan:
         places[operation.result] = target
         plan.steps.append(Step(operation.function, operands, target))
     for k, result in enumerate(recording.results):
-        if result is None or result.number == own[k] or places[result.number] == Place("destination", k):
+        if result is None or result == own[k] or places[result] == Place("destination", k):
             continue
-        if result.number in own:
+        if result in own:
             raise TypeError("a result is an input in whose memory another result is to stand")
-        plan.copies.append((places[result.number], Place("destination", k)))
+        plan.copies.append((places[result], Place("destination", k)))
     return plan
 
 
 def _outputs(recording: Recording) -> dict[int, int]:
     """The values that are results, with the number of the first result that each is."""
-    return {each.number: k for k, each in reversed([*enumerate(recording.results)]) if each is not None}
+    return {number: k for k, number in reversed([*enumerate(recording.results)]) if number is not None}
 
 
 def _wanted(recording: Recording, operations: Sequence[Operation]) -> dict[int, int]:
@@ -196,7 +234,7 @@ def _ordered(recording: Recording) -> list[Operation]:
 
     for result in recording.results:
         if result is not None:
-            visit(result.number)
+            visit(result)
     return list(ordered.values())
 
 
@@ -206,7 +244,7 @@ def _last_uses(recording: Recording, operations: Sequence[Operation]) -> dict[in
     for time, operation in enumerate(operations):
         last[operation.result] = time
         last |= dict.fromkeys(operation.reads, time)
-    return last | {each.number: len(operations) for each in recording.results if each is not None}
+    return last | {number: len(operations) for number in recording.results if number is not None}
 
 
 def _buffer(dtype: np.dtype[Any], free: list[Place], buffers: list[np.dtype[Any]]) -> Place:
@@ -222,21 +260,19 @@ def _buffer(dtype: np.dtype[Any], free: list[Place], buffers: list[np.dtype[Any]
 class Runner:
     """Runs a plan on parts of arrays, with buffers of its own: one thread's."""
 
-    def __init__(self, plan: Plan, size: int) -> None:
+    def __init__(self, plan: Plan, constants: Sequence[Any], size: int) -> None:
         self._buffers = [np.empty(size, dtype) for dtype in plan.buffers]
+        self._constants = constants
         first = {"input": 0, "destination": plan.inputs, "buffer": plan.inputs + plan.results}
-        self._constants: list[Any] = []
-        self._calls: list[tuple[Any, list[int], int]] = []  # functions, with the numbers of their arrays in `run`
+        first["constant"] = first["buffer"] + len(plan.buffers)
 
-        def number(x: Any) -> int:
-            if isinstance(x, Place):
-                return first[x.kind] + x.number
-            self._constants.append(np.asarray(x) if isinstance(x, np.generic) else x)
-            return first["buffer"] + len(plan.buffers) + len(self._constants) - 1
+        def numbers(places: Sequence[Place]) -> list[int]:
+            return [first[kind] + number for kind, number in places]
 
-        for function, operands, target in plan.steps:
-            self._calls.append((_WRITERS.get(function, function), [*map(number, operands)], number(target)))
-        self._calls += [(_cast, [number(source)], number(target)) for source, target in plan.copies]
+        self._calls: list[tuple[Any, list[int], int]] = [
+            (_WRITERS.get(function, function), numbers(operands), numbers([target])[0])
+            for function, operands, target in [*plan.steps, *(Step(None, [here], there) for here, there in plan.copies)]
+        ]  # functions, with the numbers of their arrays in `run`
 
     def run(self, inputs: Sequence[Any], destinations: Sequence[Any]) -> None:
         """Compute the results of these inputs, of at most ``size`` elements, into these arrays."""

@@ -50,13 +50,13 @@ FUNCTIONS: list[Callable[..., list[Any]]] = [cubic, chosen, cast, through, twice
 
 def run(function: Callable[..., Sequence[Any]], inputs: list[Any], own: list[int | None], size: int) -> list[Any]:
     """The results, in the memory of the inputs that ``own`` names or in memory of their own."""
-    recording = record(function, [x.dtype for x in inputs])
+    recorded = record(function, [x.dtype for x in inputs])
     wanted = function(*inputs)
     outputs = [
         None if x is None else inputs[k] if k is not None else np.empty_like(x)
         for x, k in zip(wanted, own, strict=True)
     ]
-    Runner(planned(recording, own), size).run(inputs, outputs)
+    Runner(planned(recorded.recording, tuple(own)), recorded.constants, size).run(inputs, outputs)
     return outputs
 
 
@@ -78,10 +78,10 @@ def test_every_bit_is_that_of_the_function(function: Callable[..., list[Any]], s
 
 
 def test_results_stand_where_nothing_is_read_any_more() -> None:
-    plan = planned(record(cubic, [FLOAT32, FLOAT32]), [0, 1])
+    plan = planned(record(cubic, [FLOAT32, FLOAT32]).recording, (0, 1))
     assert [step.target for step in plan.steps].count(Place("destination", 0)) > 1
     assert len(plan.buffers) <= 2
-    assert planned(record(lambda x: [np.sqrt(x) / 2 + 1], [FLOAT32]), [0]).buffers == []
+    assert planned(record(lambda x: [np.sqrt(x) / 2 + 1], [FLOAT32]).recording, (0,)).buffers == []
 
 
 def test_what_no_result_needs_is_not_computed() -> None:
@@ -89,14 +89,14 @@ def test_what_no_result_needs_is_not_computed() -> None:
         np.sqrt(x)
         return [x + 1]
 
-    assert [step.function for step in planned(record(idle, [FLOAT32]), [0]).steps] == [np.add]
+    assert [step.function for step in planned(record(idle, [FLOAT32]).recording, (0,)).steps] == [np.add]
 
 
 def test_results_may_not_change_places() -> None:
-    recording = record(lambda x, y: [y, x], [FLOAT32, FLOAT32])
+    recording = record(lambda x, y: [y, x], [FLOAT32, FLOAT32]).recording
     with pytest.raises(TypeError, match="an input in whose memory another result is to stand"):
-        planned(recording, [0, 1])
-    assert len(planned(recording, [None, None]).copies) == 2
+        planned(recording, (0, 1))
+    assert len(planned(recording, (None, None)).copies) == 2
 
 
 @pytest.mark.parametrize(
@@ -115,3 +115,12 @@ def test_results_may_not_change_places() -> None:
 def test_what_cannot_be_recorded_is_an_error(function: Callable[..., list[Any]], message: str) -> None:
     with pytest.raises(TypeError, match=message):
         record(function, [FLOAT32])
+
+
+def test_one_plan_serves_all_constants() -> None:
+    recorded = [record(lambda x, k=k: [x * np.float32(k)], [FLOAT32]) for k in (2, 3)]
+    assert planned(recorded[0].recording, (None,)) is planned(recorded[1].recording, (None,))
+    for k, each in zip((2, 3), recorded, strict=True):
+        out = np.empty(2, np.float32)
+        Runner(planned(each.recording, (None,)), each.constants, 2).run([np.ones(2, np.float32)], [out])
+        assert list(out) == [k, k]
