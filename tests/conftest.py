@@ -1,4 +1,7 @@
-"""Every test runs with all clauses of every contract checked; Hypothesis draws the same examples on every machine."""
+"""Every test runs with all clauses of every contract checked; Hypothesis draws the same examples on every machine.
+
+Of the processes that share the tests, one runs all that need torch, so that one only loads it.
+"""
 
 from __future__ import annotations
 
@@ -24,3 +27,10 @@ def pytest_configure(config: pytest.Config) -> None:
         from recorder import register
 
         register(config)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "torch" in item.name:
+            item.add_marker(pytest.mark.xdist_group("torch"))

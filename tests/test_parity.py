@@ -131,7 +131,7 @@ def planted(monkeypatch: pytest.MonkeyPatch, concept: str, old: str, new: str) -
     assert source.text.count(old) == 1
     text = source.text.replace(old, new)
     other = sources.Source(source.name, text, source.headers, f"{source.digest} {new}")
-    monkeypatch.setattr(build, "OPTIMIZED", ("-O1",))
+    monkeypatch.setattr(build, "OPTIMIZED", ("-O0",))
     monkeypatch.setattr(sources, "read", lambda name: other if name == concept else READ(name))
 
 
