@@ -197,10 +197,10 @@ class Lists:
     many: tuple[Lengths, ...] = ()
 
     def __str__(self) -> str:
-        shown = [f"n = {', '.join(' + '.join(map(str, each)) for each in self.few)}"]
+        shown = [f"n = {', '.join(map(_added, self.few))}"]
         shown.append(f"{', '.join(str(each[0]) for each in self.misaligned)} misaligned")
         if self.many:
-            shown.append(f"{', '.join(' + '.join(map(str, each)) for each in self.many)} by {THREADS} threads a block")
+            shown.append(f"{', '.join(map(_added, self.many))} by {THREADS} threads a block")
         return "; ".join(shown)
 
     def devices(self, **of_source: Any) -> Iterator[tuple[Lengths, Deciding]]:
@@ -210,10 +210,16 @@ class Lists:
         yield from ((each, Deciding(**of_source, threads=THREADS)) for each in self.many)
 
 
-NINE = (1,) * 9  # one block more than there are threads
-ALL = Lists((*((n,) for n in (0, 1, 3, 4, 5, 31, 32, 33)), (5, 0, 33), NINE), ((5,), (33,)), ((CHUNK + 1,),))
+def _added(lengths: Lengths) -> str:
+    """The numbers of elements of a list's arrays."""
+    alike = len(lengths) > 1 and len(set(lengths)) == 1
+    return f"{len(lengths)} x {lengths[0]}" if alike else " + ".join(map(str, lengths))
+
+
+MANY = (1,) * 17  # more than twice as many blocks as there are threads
+ALL = Lists((*((n,) for n in (0, 1, 3, 4, 5, 31, 32, 33)), (5, 0, 33), MANY), ((5,), (33,)), ((CHUNK + 1,),))
 SOME = Lists(((1,), (5,), (33,), (5, 0, 33)), ((5,),))
-FOR_BUGS = Lists(((1,), (5,), (19,), (5, 0, 33), NINE), ((3,),))
+FOR_BUGS = Lists(((1,), (5,), (19,), (5, 0, 33), MANY), ((3,),))
 FOR_P = Lists(((5,),), ())
 
 
@@ -237,7 +243,7 @@ class ListClaim:
         source, flags = (shipped, cuda.FLAGS) if bug is None else (bug.planted(shipped), bug.flags)
         for number, settings in enumerate(self.settings):
             for lengths, device in (lists if number == 0 else FOR_P).devices(source=source, flags=flags):
-                label = " + ".join(map(str, lengths)) + (", misaligned" if device.shift else "")
+                label = _added(lengths) + (", misaligned" if device.shift else "")
                 yield f"{_shown(settings)}n = {label}: ", self._run(dtype, lengths, settings, device)
 
     def _run(self, dtype: Any, lengths: Lengths, settings: Mapping[str, Any], device: Deciding) -> KernelRun:
@@ -282,6 +288,9 @@ def _drawn(
     kind = generator.choice(("bits", "moderate", "integers", "spread", "far", "tiny", "zeros"))
     grads = [_elements(dtype, length, kind, generator) for length in lengths]
     if not numbers:
+        for grad in grads:
+            if grad.size and generator.random() < 0.3:
+                grad[generator.randrange(grad.size)] = generator.choice((np.nan, np.inf, -np.inf))
         return {"grads": grads}
     with np.errstate(all="ignore"):
         grads = [np.where(np.isfinite(grad), grad, grad.dtype.type(1)) for grad in grads]
