@@ -6,7 +6,7 @@ differ in times alone. ``schema.json`` says the same for other programs; a test 
 
 from __future__ import annotations
 
-from typing import Literal, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 FORMAT = "proofgrad-audit/1"
 
@@ -182,6 +182,8 @@ class Claim(TypedDict):
     function: str  # key of ``functions``
     statement: str
     law: str | None  # LaTeX
+    symbols: NotRequired[dict[str, str]]  # of the law: LaTeX of each, and its meaning
+    words: NotRequired[str]  # the law read aloud, where the statement does not
     clause: str | None  # the source of the clause
     preconditions: list[str]  # their sources
     location: Location | None
