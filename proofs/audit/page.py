@@ -68,14 +68,9 @@ def _environment() -> Environment:
     return environment
 
 
-BLOCKS = (
-    *("article", "caption", "dd", "details", "div", "dl", "dt", "h2", "h3", "h4", "li", "ol", "p", "pre"),
-    *("section", "summary", "table", "tbody", "td", "th", "thead", "tr", "ul"),
-)
-    ["article", "caption", "dd", "details", "div", "dl", "dt", "h2", "h3", "h4", "li", "ol", "p", "pre", "section", "summary", "table", "tbody", "td", "th", "thead", "tr", "ul"]
-)
+BLOCKS = "article|caption|dd|details|div|dl|dt|h2|h3|h4|li|ol|p|pre|section|summary|table|tbody|td|th|thead|tr|ul"
 VERBATIM = re.compile(r"(<pre.*?</pre>)", re.DOTALL)
-BEFORE_BLOCK = re.compile(rf"\n\s*(?=\Z|</?(?:{'|'.join(BLOCKS)})\b(?! class=\"claim))")
+BEFORE_BLOCK = re.compile(rf"\n\s*(?=\Z|</?(?:{BLOCKS})\b(?! class=\"claim))")
 
 
 def dense(html: str) -> str:

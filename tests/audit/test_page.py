@@ -36,7 +36,7 @@ class Page(html.parser.HTMLParser):
         self.wrong += [f"<{tag}> is never closed" for tag, _ in self.open]
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in BLOCKS:
+        if tag in BLOCKS.split("|"):
             self.handle_data(" ")
         self.elements.append((tag, dict(attrs)))
         if tag not in VOID:
@@ -51,7 +51,7 @@ class Page(html.parser.HTMLParser):
         if not self.open or self.open[-1][0] != tag:
             self.wrong.append(f"</{tag}> closes {self.open[-1:]} at {self.getpos()}")
             return
-        if tag in BLOCKS:
+        if tag in BLOCKS.split("|"):
             self.handle_data(" ")
         self.open.pop()
 
