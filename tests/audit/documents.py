@@ -343,3 +343,41 @@ def many(number: int) -> Document:
         for name in one["rests_on"]:
             by_id[name]["needed_by"].append(one["id"])
     return document(found)
+
+
+HOUSE = {
+    "reductions": (61, 2, 1),
+    "clipping": (55, 2, 3),
+    "elementary": (1, 34, 0),
+    "optimizer": (6, 2, 0),
+    "sgd": (29, 0, 4),
+    "adam": (64, 6, 10),
+    "rmsprop": (22, 0, 2),
+    "lion": (19, 0, 2),
+    "schedules": (36, 13, 6),
+}
+THEORIES = ("IEEE", "CrossHair", "float16", "bfloat16", "integers", "Rounded", "Real")
+
+
+def house() -> Document:
+    """A document of the size of the project's own: its rows, as many claims in each, all theories, three assumptions."""
+    found = []
+    for name, standings in HOUSE.items():
+        for standing, number in zip(STANDINGS, standings, strict=False):
+            found += [claim(100 * len(found) + i, standing, name) for i in range(number)]
+        if name in ("clipping", "sgd", "adam"):
+            found += [claim(90_000 + len(found) + i, "proved", name, column="accelerated") for i in range(11)]
+    bounds = ("elementwise", "n <= 4, inductive", "all 65,536 x", "n <= 4", "one input", "|x| <= 300")
+    for place, one in enumerate(found):
+        one["theory"] = THEORIES[place % len(THEORIES)]
+        one["bound"] = bounds[place % len(bounds)]
+    document_ = document(found)
+    document_["rows"] = [row(name, found) for name in HOUSE]  # type: ignore[typeddict-item]
+    (ieee, *_) = theories(found)
+    document_["theories"] = [  # type: ignore[typeddict-item]
+        {**ieee, "name": name, "claims": sum(one["theory"] == name for one in found)} for name in THEORIES
+    ]
+    (rounding,) = document_["assumptions"]
+    document_["assumptions"] = [{**rounding, "id": name} for name in ("ORACLE", "POWER", "ROUNDING")]
+    document_["absent"] = ["mutants of accelerated were not made"]
+    return document_
