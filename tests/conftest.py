@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 from reference import contracts
@@ -15,3 +16,11 @@ settings.register_profile(
 )
 settings.register_profile("explore", settings.get_profile("ci"), derandomize=False, max_examples=2000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep what a run of all tests comes to; the processes that only run some of them need none of that."""
+    if not hasattr(config, "workerinput"):
+        from recorder import register
+
+        register(config)

@@ -174,7 +174,8 @@ def test_the_command_says_where_it_ran_and_writes_a_report(
     assert "evidence from a GPU: none" in printed
     found = json.loads((tmp_path / "build" / "parity.json").read_text())
     assert (found["where"], found["inputs"], len(found["functions"])) == ("host", 4, 2)
-    assert found["sources"] == source_hashes()
+    assert found["sources"] == source_hashes("host")
+    assert found["functions"][0]["ulps"] == {"0": found["functions"][0]["elements"]}
     assert found["functions"][0]["inputs"] == 4 and found["functions"][0]["bound"] == 0
     assert not (tmp_path / "evidence").exists()
 

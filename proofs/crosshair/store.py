@@ -29,13 +29,17 @@ def confirmation(
     """What CrossHair finds out about a question, from the cache where it is known; ``example`` is to be its witness."""
     started = time.monotonic()
     cache, key = Cache(folder), key_of(question)
-    said = _decoded(cache.read(key))
+    content = cache.read(key)
+    said = _decoded(content)
     known = said is not None
+    cost = None if content is None else content.get("seconds")
     if said is None:
         said = ask(question, limit)
+        cost = round(time.monotonic() - started, 3)
         if said.word == "confirmed" or said.arguments is not None:
-            cache.write(key, _encoded(said))
+            cache.write(key, {**_encoded(said), "seconds": cost})
     found = judged(question, said, round(time.monotonic() - started, 3), cached=known)
+    found = replace(found, cost=cost)
     return found if example is None else replace(found, witness=_witness(question, example))
 
 

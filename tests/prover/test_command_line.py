@@ -198,7 +198,7 @@ def test_the_list_of_claims_is_what_expected_should_hold(tmp_path: Path, proofs:
 def test_the_report_is_complete(proofs: Command, tmp_path: Path) -> None:
     proofs("run", registry="ESTABLISHED")
     report = last_report(tmp_path)
-    assert (report["schema"], report["state"], report["selection"], report["contracts"]) == (1, "complete", None, None)
+    assert (report["schema"], report["state"], report["selection"], report["contracts"]) == (2, "complete", None, None)
     assert report["source"] == source_hash() and len(report["source"]) == 64
     assert report["versions"].keys() >= {"python", "numpy", "z3-solver", "bitwuzla", "cvc5"}
     assert set(report["versions"].values()).isdisjoint({"", 0})
