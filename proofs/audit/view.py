@@ -132,6 +132,14 @@ class View:
         """Claims with a bound of this kind."""
         return [claim for claim in self.claims.values() if bound_kind(claim["bound"], claim["verb"]) == kind]
 
+    def answers(self, claim: Claim) -> dict[str, list[tuple[str, str | None]]]:
+        """The entries that a claim answers, by contract, each with where it stands."""
+        found: dict[str, list[tuple[str, str | None]]] = {}
+        for name in claim["contracts"]:
+            contract, _, key = name.partition(": ")
+            found.setdefault(contract, []).append((key, self.entries.get(name)))
+        return found
+
     def chain(self, claim: Claim) -> list[Node]:
         """What a claim rests on, as a tree in which every claim is taken apart once."""
         seen: set[str] = set()

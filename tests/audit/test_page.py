@@ -247,9 +247,11 @@ def test_a_standing_is_shown_as_what_it_is(standing: str) -> None:
 def test_only_a_document_that_is_complete_looks_complete() -> None:
     assert "PARTIAL" not in usual().text()
     partial = documents.document(state="partial", absent=["mutants were not looked at", "no tests were run"])
+    for place, status in ((1, "not run"), (3, "not run"), (4, "stale")):
+        partial["parts"][place]["status"] = status  # type: ignore[typeddict-item]
     page = Page(render(partial))
     assert page.text("summary").startswith(
-        "◐ PARTIAL. This is not the whole evidence: mutants were not looked at; and 1 more"
+        "◐ PARTIAL. This is not the whole evidence: not run are tests and gpu; stale is mutation. What"
     )
     assert "no tests were run" in page.text("absent")
     assert "<title>PARTIAL: " in render(partial)
@@ -273,7 +275,7 @@ def test_what_is_stale_says_so() -> None:
     for section in ("gpu", "parity"):
         assert "! STALE accelerated/clipping.cu has changed" in page.text(section)
         assert "about this code" not in page.text(section)
-    assert "! 4 STALE" in page.text("mutation") and "1: FAR_ABOVE-460ccfe9" in page.text("mutation")
+    assert "! STALE: 4 of 120" in page.text("mutation") and "1: FAR_ABOVE-460ccfe9" in page.text("mutation")
 
 
 def test_what_is_not_there_is_said_and_never_0() -> None:
