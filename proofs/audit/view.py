@@ -34,8 +34,13 @@ class Group(NamedTuple):
     seconds: float
     cached: int
     second: list[tuple[str, int]]
+    number: int
     queries: list[Query]
-    more: int
+
+    @property
+    def more(self) -> int:
+        """How many queries are not named one by one."""
+        return self.number - len(self.queries)
 
 
 class Node(NamedTuple):
@@ -234,8 +239,8 @@ def groups(queries: Sequence[Query]) -> list[Group]:
             sum(query["seconds"] for query in several),
             sum(query["cached"] for query in several),
             sorted(Counter(query["second"] for query in several if query["second"]).items()),
+            len(several),
             several[:LISTED],
-            len(several) - len(several[:LISTED]),
         )
         for (aim, name, solver, answer), several in found.items()
     ]
