@@ -17,7 +17,7 @@ import pytest
 
 from proofs.audit.found import TESTS_FORMAT
 from proofs.prover.files import write_atomically
-from proofs.prover.sources import tests_hash
+from proofs.prover.sources import hash_with_tests
 
 NARROWING = ("keyword", "markexpr", "lf", "deselect", "ignore", "ignore_glob", "maxfail", "stepwise", "stepwise_skip")
 NARROWING += ("collectonly", "setuponly", "setupplan", "pyargs")
@@ -29,7 +29,7 @@ class Recorder:
     def __init__(self, config: pytest.Config, path: Path) -> None:
         self.path = path
         self.whole = is_whole(config)
-        self.sources = tests_hash() if self.whole else ""
+        self.sources = hash_with_tests() if self.whole else ""
         self.started = datetime.now(UTC)
         self.clock = time.monotonic()
         self.outcomes: dict[str, str] = {}

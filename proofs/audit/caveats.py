@@ -12,7 +12,7 @@ from typing import NamedTuple
 from proofs.audit.document import Caveat, Claim
 
 Rule = Callable[[Claim], bool]
-_UP_TO = re.compile(r"\b[nd] <= (\d+)(?![\d*]|\*\*)")
+_UP_TO = re.compile(r"(?<!<= )\b[nd] <= (\d+)(?![\d*]|\*\*)")
 
 
 class Kind(NamedTuple):

@@ -321,7 +321,7 @@ def _trusted(root: Path) -> list[Trusted]:
         return []
     section = path.read_text(encoding="utf-8").partition("\n## What is trusted\n")[2].partition("\n## ")[0]
     entries = [" ".join(entry.split()) for entry in re.split(r"^\* ", section, flags=re.MULTILINE)[1:]]
-    return [{"name": re.split(r"[:.;,] ", entry, maxsplit=1)[0], "text": entry} for entry in entries]
+    return [{"name": re.split(r"[:.] ", entry, maxsplit=1)[0], "text": entry} for entry in entries]
 
 
 __all__ = ["Left", "collect", "is_good", "versions"]

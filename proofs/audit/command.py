@@ -14,9 +14,11 @@ from typing import Annotated
 
 import typer
 
+from proofs.audit import compare as compare_reports
 from proofs.audit import junit, sarif
 from proofs.audit.bundle import write_bundle
 from proofs.audit.collect import Left, collect, is_good
+from proofs.audit.compare import Slower
 from proofs.audit.document import Document
 from proofs.prover import terminal
 from proofs.prover.expected import LISTS
@@ -39,6 +41,10 @@ class Section(StrEnum):
 
 
 def audit(
+    new: Annotated[
+        Path | None,
+        typer.Argument(metavar="[NEW.json]", help="With --compare: the newer report; by default that in --out."),
+    ] = None,
     no_run: Annotated[
         bool, typer.Option("--no-run", help="Run nothing: report what is there, and what is not.")
     ] = False,
@@ -50,14 +56,29 @@ def audit(
     out: Annotated[
         Path | None, typer.Option(help="Folder of the report; by default audit/ in the build folder.")
     ] = None,
+    compare: Annotated[
+        Path | None, typer.Option(metavar="OLD.json", help="Run nothing: say what became of this older report.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="With --compare: for programs.")] = False,
+    slower_factor: Annotated[float, typer.Option(min=1, help="With --compare: slower is by this factor,")] = 2.0,
+    slower_seconds: Annotated[float, typer.Option(min=0, help="and by more than so many seconds.")] = 10.0,
     claims: Annotated[str, typer.Option(hidden=True, help="module:attribute of another registry.")] = SOURCE,
     lists: Annotated[Path, typer.Option(hidden=True, help="Folder of EXPECTED.txt and ASSUMPTIONS.txt.")] = LISTS,
 ) -> None:
     """Write the audit report; exit 0 only if all that is expected is established, tests pass and kernels agree.
 
     What earlier runs found is used if it is about the sources as they are; the rest is run. 1 if something falls short, is
-    missing or was skipped; 130 if Ctrl-C ended it early: the report then says what is not known.
+    missing or was skipped; 130 if Ctrl-C ended it early: the report then says what is not known. With --compare: 0 if nothing
+    became weaker, was lost, or changed so that nobody can tell; 1 if something did.
     """
+    folder = out or build / "audit"
+    if compare is not None:
+        raise typer.Exit(
+            _compared(compare, new or folder / "report.json", as_json, Slower(slower_factor, slower_seconds))
+        )
+    if new is not None or as_json:
+        terminal.complain("a second report and --json belong to --compare OLD.json")
+        raise typer.Exit(2)
     skipped = set(Section) if no_run else set(skip or ())
     interrupted = ""
     try:
@@ -67,7 +88,6 @@ def audit(
     except (LookupError, ValueError) as error:
         terminal.complain(str(error).strip("'\""))
         raise typer.Exit(2) from None
-    folder = out or build / "audit"
     left = Left.in_folder(build, claims)
     files = write_bundle(left.proofs.current, build, folder)
     document = collect(left, registry=claims, lists=lists, files=files, interrupted=interrupted)
@@ -76,6 +96,23 @@ def audit(
         print(line)
     print(f"Written: {', '.join(map(str, written))}, {folder / 'smt2'}.")
     raise typer.Exit(130 if interrupted else 0 if is_good(document) else 1)
+
+
+def _compared(old: Path, new: Path, as_json: bool, slower: Slower) -> int:
+    """Say how two reports differ; the exit code."""
+    try:
+        reports = compare_reports.load(old), compare_reports.load(new)
+    except ValueError as error:
+        terminal.complain(str(error))
+        return 2
+    changes = compare_reports.compare(*reports, slower)
+    if as_json:
+        print(json.dumps(compare_reports.as_json(*reports, changes), indent=1, ensure_ascii=False))
+    else:
+        screen = terminal.Screen()
+        for line, style in compare_reports.lines(*reports, changes):
+            screen.show(line, style)
+    return 1 if compare_reports.fails(changes) else 0
 
 
 class Interrupted(Exception):

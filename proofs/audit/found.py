@@ -16,7 +16,7 @@ from accelerated.parity.run import source_hashes
 from proofs.audit.document import PartStatus
 from proofs.prover.report import SCHEMA
 from proofs.prover.run import SOURCE
-from proofs.prover.sources import source_hash, tests_hash, versions
+from proofs.prover.sources import source_hash, hash_with_tests, versions
 
 Json = dict[str, Any]
 TESTS_FORMAT = 1  # of tests.json
@@ -82,7 +82,7 @@ def tests_in(build: Path) -> Found:
     )
     if content.get("format") != TESTS_FORMAT or lacking:
         return Found(None, "not run", _foreign(build / "tests.json", COMMANDS["tests"]))
-    if content["source"] != tests_hash():
+    if content["source"] != hash_with_tests():
         return Found(content, "stale", "sources or tests have changed since the last whole run of the tests")
     return Found(content, "failed" if content["failed"] or not content["passed"] else "complete")
 
@@ -126,14 +126,14 @@ def _read(path: Path, command: str) -> tuple[Json | None, str]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return None, f"{path} does not exist: {command} writes it"
+        return None, f"there is no {path.name}: {command} writes it"
     except (OSError, ValueError) as error:
-        return None, f"{path} cannot be read ({' '.join(str(error).split())}): {command} writes it anew"
+        return None, f"{path.name} cannot be read ({' '.join(str(error).split())}): {command} writes it anew"
     return (content, "") if isinstance(content, dict) else (None, _foreign(path, command))
 
 
 def _foreign(path: Path, command: str) -> str:
-    return f"{path} is not what this version writes there: {command} writes it anew"
+    return f"{path.name} is not what this version writes: {command} writes it anew"
 
 
 def _lacking(content: Mapping[str, Any], keys: Sequence[str]) -> list[str]:

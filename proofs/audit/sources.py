@@ -106,7 +106,12 @@ class Texts:
     def condition(self, condition: Callable[..., Any]) -> str | None:
         """A lambda, whole and alone, or a function's definition."""
         code: CodeType | None = getattr(inspect.unwrap(condition), "__code__", None)
-        return None if code is None else self.condition_of(code)
+        text = None if code is None else self.condition_of(code)
+        if code is None or text is None:
+            return None
+        own, asked = code.co_varnames[: code.co_argcount], tuple(inspect.signature(condition).parameters)
+        renamed = [f"{name} is {other}" for name, other in zip(own, asked, strict=False) if name != other]
+        return f"{text}  # {', '.join(renamed)}" if renamed and "\n" not in text else text
 
     def _condition_of(self, code: CodeType) -> str | None:
         path = self.relative(code.co_filename)

@@ -11,6 +11,8 @@ from proofs.audit.document import Run, Value
 _ARRAY = re.compile(r"(b?float\d\w*)\[(.*)\]", re.DOTALL)
 _SCALAR = re.compile(r"(b?float\d\w*) (\S+) = (\S+)")
 _ELEMENT = re.compile(r"(\S+) = (\S+)")
+_RECORD = re.compile(r"[A-Z]\w*\((.+)\)", re.DOTALL)
+_FIELD = re.compile(r"[a-z]\w*=.+", re.DOTALL)
 _PLAIN = re.compile(r"-?(?:\d+|\d+\.\d+(?:e[+-]?\d+)?|\d+e[+-]?\d+|inf|nan)")
 _OPENING, _CLOSING = "([{", ")]}"
 
@@ -29,7 +31,7 @@ def run_of(replay: Mapping[str, Any] | None) -> Run | None:
 
 
 def values(named: Mapping[str, str]) -> Iterator[Value]:
-    """Each value by name; the members of a list stand by themselves, as ``grads[0]``."""
+    """Each value by name; the members of a list or a state stand by themselves, as ``grads[0]``, ``state.step``."""
     for name, text in named.items():
         yield from _values(name, text)
 
@@ -38,6 +40,10 @@ def _values(name: str, text: str) -> Iterator[Value]:
     if text.startswith("[") and text.endswith("]") and text != "[]":
         for number, member in enumerate(split(text[1:-1])):
             yield from _values(f"{name}[{number}]", member)
+    elif (found := _RECORD.fullmatch(text)) and all(_FIELD.fullmatch(part) for part in split(found[1])):
+        for part in split(found[1]):
+            field, _, value = part.partition("=")
+            yield from _values(f"{name}.{field}", value)
     else:
         yield _value(name, text)
 

@@ -29,17 +29,13 @@ def confirmation(
     """What CrossHair finds out about a question, from the cache where it is known; ``example`` is to be its witness."""
     started = time.monotonic()
     cache, key = Cache(folder), key_of(question)
-    content = cache.read(key)
-    said = _decoded(content)
+    said = _decoded(cache.read(key))
     known = said is not None
-    cost = None if content is None else content.get("seconds")
     if said is None:
         said = ask(question, limit)
-        cost = round(time.monotonic() - started, 3)
         if said.word == "confirmed" or said.arguments is not None:
-            cache.write(key, {**_encoded(said), "seconds": cost})
+            cache.write(key, _encoded(said))
     found = judged(question, said, round(time.monotonic() - started, 3), cached=known)
-    found = replace(found, cost=cost)
     return found if example is None else replace(found, witness=_witness(question, example))
 
 

@@ -73,8 +73,7 @@ class Exhaustion:
 class Confirmation:
     """What CrossHair said about a clause. Only ``CONFIRMED`` is proof, only ``REFUTED`` a counterexample that replayed.
 
-    ``witness`` is an input that meets the preconditions and keeps the clause. ``cost`` are the seconds that CrossHair took
-    when it was really asked, ``None`` where that is not known.
+    ``witness`` is an input that meets the preconditions and keeps the clause.
     """
 
     state: State
@@ -83,7 +82,6 @@ class Confirmation:
     witness: Replay | None = None
     seconds: float = 0.0
     cached: bool = False
-    cost: float | None = None
 
 
 Build = Callable[[], Iterable[Obligation]]

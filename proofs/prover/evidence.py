@@ -88,6 +88,7 @@ class Part:
     confirmation: Confirmation | None = None
     hunted: tuple[Exhaustion, ...] = ()  # the inputs tried after a proof had failed
     work: float = 0.0  # seconds of building, trying and replaying when it was really done: kept evidence keeps them
+    followed: float | None = None  # seconds of CrossHair when it was really asked, if that is known
 
 
 @dataclass(frozen=True)
@@ -136,10 +137,10 @@ class Result:
         (``built_with``) counts for the one that runs it. ``None`` if it was not run, or if that is not known of CrossHair.
         """
         parts = (self.part, *(part for _, part in self.twins.values()))
-        said = [part.confirmation for part in parts if part.confirmation is not None]
+        followed = [part.followed for part in parts if part.confirmation is not None]
         asked = {item.key: item.seconds for part in parts for item in part.asked}
-        crosshair = [found.cost for found in said if found.cost is not None]
-        if self.finding.gap in (Gap.NOT_RUN, Gap.INTERRUPTED) or len(crosshair) < len(said):
+        crosshair = [seconds for seconds in followed if seconds is not None]
+        if self.finding.gap in (Gap.NOT_RUN, Gap.INTERRUPTED) or len(crosshair) < len(followed):
             return None
         return sum(part.work for part in parts) + sum(asked.values()) + sum(crosshair)
 

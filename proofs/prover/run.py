@@ -245,15 +245,22 @@ class _PartRun:
         self._trouble: list[str] = []
         self._seconds = 0.0
         self._work = 0.0
+        self._followed: float | None = None
         self._open = 0
         self._unreplayed: list[int] = []
 
     def evidence(self) -> Part:
         """What is known so far."""
         trouble = "; ".join(self._trouble)
-        work = round(max(self._work, 0.0), 3)
         return Part(
-            tuple(self._asked), self._exhaustion, trouble, self._seconds, self._confirmation, self._hunted, work
+            tuple(self._asked),
+            self._exhaustion,
+            trouble,
+            self._seconds,
+            self._confirmation,
+            self._hunted,
+            round(max(self._work, 0.0), 3),
+            self._followed,
         )
 
     def start(self) -> None:
@@ -262,7 +269,7 @@ class _PartRun:
         if kept is not None:
             self.begun = True
             self._asked, self._exhaustion, self._confirmation = list(kept.asked), kept.exhaustion, kept.confirmation
-            self._work = kept.work
+            self._work, self._followed = kept.work, kept.followed
             tasks.write_scripts(self._place, kept.asked)
             self._finish()
             return
@@ -330,6 +337,7 @@ class _PartRun:
             self._trouble.append(f"CrossHair did not finish: {outcome.text}")
         else:
             self._confirmation = outcome
+            self._followed = None if outcome.cached else outcome.seconds
 
     def _hunt(self, group: str) -> None:
         """Ask for counterexamples one after the other until one is confirmed."""

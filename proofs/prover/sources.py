@@ -39,7 +39,7 @@ def source_hash() -> str:
     return _hash_of(path for folder in PROVEN for path in _files(ROOT / folder) if TELLING not in path.parents)
 
 
-def tests_hash() -> str:
+def hash_with_tests() -> str:
     """A hash over every file that a run of the tests depends on."""
     beside = [path for path in ROOT.iterdir() if path.suffix in (".md", ".toml") or path.name == "Makefile"]
     return _hash_of([*(path for folder in TESTED for path in _files(ROOT / folder)), *sorted(beside)])
