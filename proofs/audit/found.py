@@ -16,7 +16,7 @@ from accelerated.parity.run import source_hashes
 from proofs.audit.document import PartStatus
 from proofs.prover.report import SCHEMA
 from proofs.prover.run import SOURCE
-from proofs.prover.sources import source_hash, hash_with_tests, versions
+from proofs.prover.sources import hash_with_tests, source_hash, versions
 
 Json = dict[str, Any]
 TESTS_FORMAT = 1  # of tests.json

@@ -43,6 +43,7 @@ def _environment() -> Environment:
     )
     environment.filters.update(
         prose=prose,
+        part=words.part,
         coloured=coloured,
         formula=formula,
         duration=words.duration,

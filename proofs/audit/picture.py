@@ -1,6 +1,6 @@
 """The README's picture, taken from a real report: the first screen, in light colours.
 
-    python -m proofs.audit.picture [PAGE] [PICTURE]     build/report.html, docs/report.webp
+    python -m proofs.audit.picture [PAGE] [PICTURE]     build/audit/report.html, docs/report.webp
 
 It needs playwright, from the extra ``browser``, and Chromium: on the path, or named by PROOFGRAD_CHROMIUM.
 """
@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-PAGE = Path("build/report.html")
+PAGE = Path("build/audit/report.html")
 PICTURE = Path("docs/report.webp")
 WIDTH, HEIGHT = 1280, 800
 QUALITY = 85
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str]) -> int:
         print("not run: playwright is not installed; pip install '.[browser]' does that")
         return 2
     if not page.is_file():
-        print(f"not run: there is no page {page}; make audit writes build/report.html")
+        print(f"not run: there is no page {page}; python -m proofs audit writes build/audit/report.html")
         return 2
     size = take(page, picture, browser)
     print(f"{picture}: {size:,} bytes")

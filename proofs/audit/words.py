@@ -138,6 +138,11 @@ def base(theory: str) -> str:
     return theory.partition("(")[0]
 
 
+def part(name: str) -> str:
+    """The name of a kind of evidence in a sentence."""
+    return "GPU" if name == "gpu" else name
+
+
 def plural(number: int, one: str, many: str | None = None) -> str:
     """A number with its noun."""
     return f"{grouped(number)} {one if number == 1 else many or one + 's'}"

@@ -13,10 +13,7 @@ import documents
 import pytest
 
 from proofs.audit import words
-from proofs.audit.document import Document
-from proofs.audit.listing import coloured
-from proofs.audit.page import BLOCKS, dense, prose, render
-from proofs.audit.view import bound_kind, groups, view
+from proofs.audit.page import BLOCKS, render
 
 VOID = {"meta", "br", "link", "rect", "path", "line", "wbr", "img", "input"}
 NASTY = "<script>alert('x')</script> & \"quotes\" </td></table> `<b>code</b>` ]]> {{ 7 * 7 }} %}"
@@ -251,7 +248,7 @@ def test_only_a_document_that_is_complete_looks_complete() -> None:
         partial["parts"][place]["status"] = status  # type: ignore[typeddict-item]
     page = Page(render(partial))
     assert page.text("summary").startswith(
-        "◐ PARTIAL. This is not the whole evidence: not run are tests and gpu; stale is mutation. What"
+        "◐ PARTIAL. This is not the whole evidence: not run are tests and GPU; stale is mutation. What"
     )
     assert "no tests were run" in page.text("absent")
     assert "<title>PARTIAL: " in render(partial)
@@ -271,7 +268,7 @@ def test_what_is_stale_says_so() -> None:
     document["parts"][3]["status"] = "stale"
     page = Page(render(document))
     assert "NVIDIA H100, 400 days old, STALE: about other code than this." in page.text("summary")
-    assert "! STALE: gpu" in page.text("summary")
+    assert "! STALE: GPU" in page.text("summary")
     for section in ("gpu", "parity"):
         assert "! STALE accelerated/clipping.cu has changed" in page.text(section)
         assert "about this code" not in page.text(section)
@@ -334,85 +331,3 @@ def test_an_empty_document_has_a_page() -> None:
 def test_a_thousand_claims_fit() -> None:
     assert 1_000_000 < len(thousand().encode()) < 10_000_000
     assert thousand().count('<article class="claim"') == 1000
-
-
-def test_a_chain_of_claims_ends() -> None:
-    one = documents.claim(1, rests_on=["CLIP-2.float32"])
-    two = documents.claim(2, rests_on=["CLIP-1.float32", "GONE-1"])
-    shown = view(documents.document([one, two]))
-    (node,) = shown.chain(one)
-    assert node.id == "CLIP-2.float32"
-    assert [(below.id, below.claim is None) for below in node.below] == [("CLIP-1.float32", False), ("GONE-1", True)]
-    assert [below.id for below in node.below[0].below] == ["CLIP-2.float32"]
-    assert node.below[0].below[0].above
-
-
-def test_queries_that_ask_the_same_are_one_group() -> None:
-    asked = [
-        documents.query("A-1", 2, name="n = 1: path 1: routine"),
-        documents.query("A-1", 4, name="n = 2: path 17: routine"),
-        documents.query("A-1", 6, name="n = 2: path 17: element 3"),
-        documents.query("A-1", 3, name="n = 2: path 2: routine"),
-    ]
-    found = groups(asked)
-    assert [(group.name, group.solver, len(group.queries), group.more) for group in found] == [
-        ("routine", "bitwuzla", 2, 0),
-        ("element", "bitwuzla", 1, 0),
-        ("routine", "z3", 1, 0),
-    ]
-    assert found[0].seconds == 1.5
-    (many,) = groups(asked[:1] * 100)
-    assert len(many.queries) + many.more == 100 and many.more > 0
-
-
-@pytest.mark.parametrize(
-    ("bound", "verb", "kind"),
-    [
-        ("elementwise, all finite x", "prove", words.ANY_SIZE),
-        ("p = 2, any n <= 2**40, inductive", "prove", words.BY_INDUCTION),
-        ("elementwise, inductive from v = 0", "prove", words.BY_INDUCTION),
-        ("p = 2, n <= 4, lists of up to 3", "prove", words.SMALL),
-        ("count <= 2**40, |bound| <= 300", "prove", words.STATED),
-        ("any n <= 2**40", "prove", words.STATED),
-        ("all 65,536 x", "exhaust", words.EVERY_INPUT),
-        ("one input", "refute", words.ONE),
-        ("one input", "prove", words.STATED),
-    ],
-)
-def test_a_bound_is_read_as_no_more_than_it_says(bound: str, verb: str, kind: str) -> None:
-    assert bound_kind(bound, verb) == kind
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (None, "not known"),
-        (0.0, "0.00 s"),
-        (0.996, "1.0 s"),
-        (59.96, "1 min 00 s"),
-        (200, "3 min 20 s"),
-        (7500, "2 h 05 min"),
-    ],
-)
-def test_times_are_for_reading(seconds: float | None, text: str) -> None:
-    assert words.duration(seconds) == text
-
-
-def test_source_is_coloured_and_loses_nothing() -> None:
-    shown = coloured(documents.SOURCE)
-    assert '<span class="k">def </span>' in shown
-    assert "".join(Page(f"<code id='main'>{shown}</code>").texts["main"]) == documents.SOURCE
-
-
-def test_dense_leaves_code_as_it_is() -> None:
-    assert dense("<p>a</p>\n<p>b</p>\n<pre>c\n<span>d</span>\n</pre>\n<p>e</p>") == (
-        "<p>a</p><p>b</p><pre>c\n<span>d</span>\n</pre><p>e</p>"
-    )
-
-
-def test_backticks_are_code() -> None:
-    assert str(prose("a `<b>` c")) == "a <code>&lt;b&gt;</code> c"
-
-
-def test_the_house_document_is_a_document() -> None:
-    assert set(documents.document()) == set(Document.__annotations__)
