@@ -14,7 +14,7 @@ from proofs.audit.words import BOUND_MEANINGS, EXPECTED_ANSWERS, WORDS, base, bo
 
 LISTED = 30  # queries of one group that the page names one by one; report.json has them all
 DEEPEST = 3
-MOST_NODES = 10  # of a chain; what is not taken apart here is where its own claim stands
+MOST_NODES = 24  # of a chain; what more there is stands with the claims themselves
 PLACE = re.compile(r"^.*\bpath \d+(?:\.\d+)*: ")
 
 
@@ -44,11 +44,11 @@ class Group(NamedTuple):
 
 
 class Node(NamedTuple):
-    """A claim in a chain of claims. ``above`` says that what it rests on stands further up, or deeper than is shown."""
+    """A claim in a chain of claims. ``more`` says that it rests on others, too: they stand further up, or are not shown."""
 
     id: str
     claim: Claim | None
-    above: bool
+    more: bool
     below: list[Node]
 
 
@@ -145,17 +145,22 @@ class View:
             found.setdefault(contract, []).append((key, self.entries.get(name)))
         return found
 
-    def chain(self, claim: Claim) -> list[Node]:
-        """What a claim rests on, as a tree in which every claim is taken apart once."""
-        seen: set[str] = set()
+    def is_deep(self, claim: Claim) -> bool:
+        """Whether what a claim rests on rests on something."""
+        return any(self.claims[name]["rests_on"] for name in claim["rests_on"] if name in self.claims)
 
-        def nodes(ids: Iterable[str], depth: int) -> list[Node]:
+    def chain(self, claim: Claim) -> list[Node]:
+        """What a claim rests on, as a tree in which every claim stands once, as high as it can."""
+        seen = {claim["id"]}
+
+        def nodes(names: list[str], depth: int) -> list[Node]:
+            new = [name for name in dict.fromkeys(names) if name not in seen]
+            seen.update(new)
             found = []
-            for name in ids:
-                below = self.claims[name]["rests_on"] if name in self.claims else []
-                above = bool(below) and (name in seen or depth == DEEPEST or len(seen) >= MOST_NODES)
-                seen.add(name)
-                found.append(Node(name, self.claims.get(name), above, [] if above else nodes(below, depth + 1)))
+            for name in new:
+                rests_on = self.claims[name]["rests_on"] if name in self.claims else []
+                below = nodes(rests_on, depth + 1) if depth < DEEPEST and len(seen) < MOST_NODES else []
+                found.append(Node(name, self.claims.get(name), len(below) < len(set(rests_on)), below))
             return found
 
         return nodes(claim["rests_on"], 1)

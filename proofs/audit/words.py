@@ -116,6 +116,18 @@ def bound_meaning(claim: Claim) -> str:
     return BOUND_MEANINGS[bound_kind(claim["bound"], claim["verb"])]
 
 
+# What a proof holds for, short enough for the first screen; of other theories the document's own words are shown.
+PLAINLY = {
+    "IEEE": "the very bits, subnormals and signed zeros included",
+    "CrossHair": "every path of the Python code: integers, shapes, types",
+    "float16": "every float16 that the bound names: NumPy ran on each",
+    "bfloat16": "every bfloat16 that the bound names: NumPy ran on each",
+    "integers": "every integer that the bound names: Python ran on each",
+    "Rounded": "every rounding within the format's error bound, without overflow",
+    "Real": "the mathematics in real numbers, not its rounding",
+    "Dual": "the mathematics of gradients, not their rounding",
+}
+
 VERBS = {
     "prove": "to be proved by a solver",
     "exhaust": "to be tried on every input",

@@ -15,15 +15,16 @@ from proofs.audit.page import FOLDER, dense, prose
 from proofs.audit.view import bound_kind, groups, view
 
 
-def test_a_chain_of_claims_ends() -> None:
-    one = documents.claim(1, rests_on=["CLIP-2.float32"])
-    two = documents.claim(2, rests_on=["CLIP-1.float32", "GONE-1"])
-    shown = view(documents.document([one, two]))
-    (node,) = shown.chain(one)
-    assert node.id == "CLIP-2.float32"
-    assert [(below.id, below.claim is None) for below in node.below] == [("CLIP-1.float32", False), ("GONE-1", True)]
-    assert [below.id for below in node.below[0].below] == ["CLIP-2.float32"]
-    assert node.below[0].below[0].above
+def test_a_chain_of_claims_ends_and_names_each_once() -> None:
+    one = documents.claim(1, rests_on=["CLIP-2.float32", "CLIP-3.float32"])
+    two = documents.claim(2, rests_on=["CLIP-1.float32", "GONE-1", "CLIP-3.float32"])
+    three = documents.claim(3, rests_on=[])
+    shown = view(documents.document([one, two, three]))
+    second, third = shown.chain(one)
+    assert (second.id, second.more) == ("CLIP-2.float32", True)
+    assert [(below.id, below.claim, below.more) for below in second.below] == [("GONE-1", None, False)]
+    assert (third.id, third.more, third.below) == ("CLIP-3.float32", False, [])
+    assert shown.is_deep(one) and not shown.is_deep(three)
 
 
 def test_queries_that_ask_the_same_are_one_group() -> None:
