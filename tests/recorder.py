@@ -1,4 +1,4 @@
-"""What a run of all tests came to, kept in ``build/tests.json`` for the audit report.
+"""What a run of all tests came to, kept in ``build/tests.json`` (or in the folder ``PROOFGRAD_BUILD``) for the audit report.
 
 Only a whole run is kept: one that was asked for some files or some names, that was ended early or stopped at the first failure
 writes nothing, so that it cannot pass for more than it is.
@@ -7,6 +7,7 @@ writes nothing, so that it cannot pass for more than it is.
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections import Counter
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from proofs.audit.found import TESTS_FORMAT
+from proofs.audit.document import TESTS_FORMAT
 from proofs.prover.files import write_atomically
 from proofs.prover.sources import hash_with_tests
 
@@ -100,7 +101,8 @@ def is_whole(config: pytest.Config) -> bool:
 def register(config: pytest.Config) -> None:
     """Record this run, unless it is a worker process of one that is recorded."""
     if not hasattr(config, "workerinput"):
-        config.pluginmanager.register(Recorder(config, config.rootpath / "build" / "tests.json"), "recorder")
+        build = config.rootpath / os.environ.get("PROOFGRAD_BUILD", "build")
+        config.pluginmanager.register(Recorder(config, build / "tests.json"), "recorder")
 
 
 def _file(node: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from proofs.contracts import table
 from proofs.mutation.results import Row as MutatedRow
 from proofs.prover import report as reports
 from proofs.prover.claims import ROWS, Registry, registry_at
-from proofs.prover.evidence import Result
+from proofs.prover.evidence import NOT_RUN, Result
 from proofs.prover.expected import LISTS, read_assumptions, read_expected
 from proofs.prover.run import SOURCE, Outcome
 from proofs.prover.sources import ROOT, source_hash, versions
@@ -68,10 +68,10 @@ def collect(
     """
     now = now or datetime.now(UTC)
     register = registry_at(registry)
-    report = left.proofs.current or _nothing_run(register, registry)
+    report = left.proofs.current or _nothing_run(register, registry, left.proofs.why)
     contracts = table.build(report) if registry == SOURCE else {"contracts": [], "failures": [], "notes": []}
     second = left.second.content
-    claims = _claims(register, report, left, lists, files or {}, contracts, Texts(root, _functions(register)))
+    claims = _claims(register, report, left, lists, files or {}, contracts, Texts(root, register))
     gpu, unreadable = measured.gpus(root / "evidence" / "gpu", now)
     fresh = [each for each in gpu if not each["stale"]]
     code = "" if fresh else ("STALE-GPU" if gpu else "NO-GPU")
@@ -133,9 +133,10 @@ def is_good(document: Document) -> bool:
 # ---- claims -----------------------------------------------------------------------------------------------------------
 
 
-def _nothing_run(register: Registry, registry: str) -> Json:
-    """The report of no run: every claim as it stands in the registry."""
-    results = tuple(Result(claim) for claim in register)
+def _nothing_run(register: Registry, registry: str, why: str) -> Json:
+    """The report of no run: every claim as it stands in the registry, and why nothing is known of it."""
+    finding = replace(NOT_RUN, reason=f"not run: {why}")
+    results = tuple(Result(claim, finding) for claim in register)
     return reports.make(Outcome(results, (), frozenset(), False, datetime.now(UTC), 0.0), None, registry)
 
 
@@ -161,10 +162,6 @@ def _claims(
             needed.setdefault(rest, []).append(each.id)
     by_id = {item["id"]: item for item in report["claims"]}
     return [told(each, by_id[each.id], known, needed.get(each.id, ())) for each in register]
-
-
-def _functions(register: Registry) -> dict[str, str]:
-    return {claim.id: claim.function for claim in register}
 
 
 def _sources(register: Registry, texts: Texts) -> dict[str, Any]:

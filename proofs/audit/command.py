@@ -129,10 +129,10 @@ def _bring_up_to_date(skipped: set[Section], build: Path, jobs: int, claims: str
 
     def tests() -> None:
         if (ROOT / "tests").is_dir():
-            _call([sys.executable, "-m", "pytest", "-n", str(jobs), "-q"])
+            _call([sys.executable, "-m", "pytest", "-n", str(jobs), "-q"], build)
 
     def parity() -> None:
-        _call([sys.executable, "-m", "accelerated.parity", "--build", str(build.resolve())])
+        _call([sys.executable, "-m", "accelerated.parity", "--build", str(build.resolve())], build)
 
     steps: dict[Section, Callable[[], None]] = {
         Section.PROOFS: prover,
@@ -150,9 +150,10 @@ def _bring_up_to_date(skipped: set[Section], build: Path, jobs: int, claims: str
             raise Interrupted(f"{section.value} did not run to the end") from None
 
 
-def _call(command: list[str]) -> None:
+def _call(command: list[str], build: Path) -> None:
     """Run a command in the source tree, its output here; what it found is in the file that it leaves, whatever its exit code."""
-    subprocess.run(command, cwd=ROOT, check=False)
+    environment = {**os.environ, "PROOFGRAD_BUILD": str(build.resolve())}
+    subprocess.run(command, cwd=ROOT, env=environment, check=False)
 
 
 def write(document: Document, folder: Path) -> list[Path]:

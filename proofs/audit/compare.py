@@ -91,7 +91,7 @@ def compare(old: Document, new: Document, slower: Slower | None = None) -> list[
         *_claims(old, new, slower or Slower()),
         *_parts(old, new),
         *_tests(old, new),
-        *_parity("parity", [old["parity"]], [new["parity"]]),
+        *(_parity("parity", [old["parity"]], [new["parity"]]) if new["parity"] else ()),  # else its part says so
         *_parity("gpu", old["gpu"], new["gpu"]),
         *_mutants(old, new),
         *_contracts(old, new),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Literal, NotRequired, TypedDict
 
 FORMAT = "proofgrad-audit/1"
+TESTS_FORMAT = 1  # of tests.json, which a whole run of the tests leaves
 TIMES = frozenset(
     {"made", "when", "seconds", "age_days"}
 )  # whatever has these names may differ between reports of one state

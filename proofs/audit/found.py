@@ -13,13 +13,12 @@ from typing import Any
 
 from accelerated.parity.run import FORMAT as PARITY_FORMAT
 from accelerated.parity.run import source_hashes
-from proofs.audit.document import PartStatus
+from proofs.audit.document import TESTS_FORMAT, PartStatus
 from proofs.prover.report import SCHEMA
 from proofs.prover.run import SOURCE
 from proofs.prover.sources import hash_with_tests, source_hash, versions
 
 Json = dict[str, Any]
-TESTS_FORMAT = 1  # of tests.json
 COMMANDS = {
     "proofs": "make prove",
     "tests": "make test",

@@ -8,7 +8,7 @@ import importlib
 import inspect
 import re
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -25,11 +25,12 @@ _KERNEL = r"\bvoid\s+(?:{name}|{stem}_##NAME)\s*\("
 class Texts:
     """The sources of one tree, each file read and parsed once."""
 
-    def __init__(self, root: Path = ROOT, functions: Mapping[str, str] | None = None) -> None:
-        """``functions`` are those of the claims by id, for claims that repeat a clause of one that they rest on."""
+    def __init__(self, root: Path = ROOT, claims: Iterable[Claim] = ()) -> None:
+        """``claims`` are all there are, for those of them that repeat a clause of another."""
         self.root = root
-        self.functions = functions or {}
+        self.functions = {claim.id.partition(".")[0]: claim.function for claim in claims}
         self.text = functools.cache(self._text)
+        self.lines = functools.cache(lambda path: re.split(r"(?<=\n)", self.text(path)))
         self.nodes = functools.cache(self._nodes)
         self.ensured = functools.cache(self._ensured)
         self.condition_of = functools.cache(self._condition_of)
@@ -70,9 +71,9 @@ class Texts:
         return f"{written}\n\n{text}" if written and text and _squeezed(written) not in _squeezed(text) else text
 
     def bearer(self, claim: Claim) -> Callable[..., Any] | None:
-        """The function that carries the clause: the claim's own, one that it rests on, or where its location lies."""
+        """The function that carries the clause: the claim's own, that of the clause it repeats, or where its location lies."""
         ids = (claim.id.partition(".")[0], claim.clause)
-        for name in (claim.function, *(self.functions.get(rest, "") for rest in claim.rests_on)):
+        for name in (claim.function, self.functions.get(claim.clause, "")):
             function = object_of(name)
             if function is not None and any(clause.claim in ids for clause in contracts.postconditions(function)):
                 return function
@@ -136,7 +137,12 @@ class Texts:
         return found
 
     def _segment(self, path: str, node: ast.expr | ast.stmt) -> str:
-        return textwrap.dedent(ast.get_source_segment(self.text(path), node, padded=True) or "").strip()
+        """The text of a node, its lines moved to the left together; positions are of bytes, lines those of Python."""
+        last, end = node.end_lineno or node.lineno, node.end_col_offset or 0
+        lines = [line.encode() for line in self.lines(path)[node.lineno - 1 : last]]
+        lines[-1] = lines[-1][:end]
+        lines[0] = b" " * node.col_offset + lines[0][node.col_offset :]
+        return textwrap.dedent(b"".join(lines).decode()).strip()
 
     # ---- functions ---------------------------------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ def write_bytes_atomically(path: Path, data: bytes) -> None:
     try:
         with part.open("xb") as stream:
             stream.write(data)
-        part.replace(path)
+        os.replace(part, path)
     except BaseException:
         part.unlink(missing_ok=True)
         raise

@@ -16,10 +16,10 @@ from accelerated.parity.run import source_hashes
 from proofs.__main__ import app
 from proofs.audit import command
 from proofs.audit.collect import Left, is_good
-from proofs.audit.document import TIMES, Document, without_times
-from proofs.audit.found import COMMANDS, TESTS_FORMAT
-from proofs.prover.run import Settings
-from proofs.prover.session import proving
+from proofs.audit.document import TESTS_FORMAT, TIMES, Document, without_times
+from proofs.audit.found import COMMANDS
+from proofs.prover.run import Outcome, Settings
+from proofs.prover.session import Session, proving
 from proofs.prover.sources import hash_with_tests
 
 NOW = datetime(2030, 1, 2, tzinfo=UTC)
@@ -162,6 +162,7 @@ def test_of_a_run_on_other_sources_nothing_is_taken(build: Path, root: Path, cha
     document = audited.document(build, root=root)
     assert part(document, "proofs")["status"] == "stale" and why in part(document, "proofs")["sentence"]
     assert {claim["standing"] for claim in document["claims"]} == {"not run"}
+    assert all(why in str(claim["reason"]) for claim in document["claims"])
     assert any(line.startswith("proofs: ") and why in line for line in document["absent"])
 
 
@@ -288,7 +289,8 @@ def test_what_is_missing_is_run_and_what_is_there_is_not(
 ) -> None:
     called: list[str] = []
 
-    def call(arguments: list[str]) -> None:
+    def call(arguments: list[str], folder: Path) -> None:
+        assert folder == build
         called.append(arguments[2])
         if arguments[2] == "pytest":
             write(build / "tests.json", whole_tests())
@@ -319,7 +321,7 @@ def test_all_as_expected_is_success(audit: Command, build: Path) -> None:
 
 
 def test_ctrl_c_leaves_a_report_that_says_so(audit: Command, build: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(arguments: list[str]) -> None:
+    def interrupted(*_: Any) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(command, "_call", interrupted)
@@ -331,8 +333,29 @@ def test_ctrl_c_leaves_a_report_that_says_so(audit: Command, build: Path, monkey
     assert part(report(build), "parity")["status"] == "not run"
 
 
+def test_ctrl_c_during_the_proofs_leaves_what_they_found(
+    audit: Command, build: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ended_early(settings: Settings, selection: Any, lists: Path) -> Session:
+        audited.changed(build, state="partial", selection=None)
+        outcome = Outcome((), (), frozenset(), False, NOW, 1.0)
+        return Session(outcome, None, False, {})
+
+    monkeypatch.setattr(command, "proving", ended_early)
+    monkeypatch.setattr(command, "_call", lambda *_: pytest.fail("something was run after Ctrl-C"))
+    result = audit()
+    assert result.exit_code == 130, result.output
+    assert part(report(build), "proofs")["status"] == "partial"
+    assert part(report(build), "proofs")["sentence"].startswith(
+        "the last run of the prover was interrupted; so far: 3 of 7"
+    )
+    assert "interrupted: proofs did not run to the end" in report(build)["absent"]
+    standings = {claim["id"]: claim["standing"] for claim in report(build)["claims"]}
+    assert standings == audited.STANDINGS
+
+
 def test_a_part_can_be_skipped(audit: Command, build: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command, "_call", lambda _: pytest.fail("something was run"))
+    monkeypatch.setattr(command, "_call", lambda *_: pytest.fail("something was run"))
     audited.changed(build, selection=None)
     assert audit("--skip", "tests", "--skip", "parity").exit_code == 1
     assert audit("--skip", "everything").exit_code == 2
