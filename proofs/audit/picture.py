@@ -56,7 +56,7 @@ def main(arguments: Sequence[str]) -> int:
         print("not run: playwright is not installed; pip install '.[browser]' does that")
         return 2
     if not page.is_file():
-        print(f"not run: there is no page {page}; python -m proofs audit writes build/audit/report.html")
+        print(f"not run: there is no page {page}; make audit writes build/audit/report.html")
         return 2
     size = take(page, picture, browser)
     print(f"{picture}: {size:,} bytes")

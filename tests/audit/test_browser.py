@@ -54,6 +54,9 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     long = documents.document(
         [documents.claim(1, statement=LONG, function=f"reference.{LONG}", bound=LONG, clause=LONG)]
     )
+    for run in (long["claims"][0]["witness"], long["claims"][0]["twins"][0]["counterexample"]):
+        assert run is not None
+        run["inputs"][0] |= {"name": LONG, "decimal": ["9" * 309, "1"]}
     made = {
         "whole": documents.document(),
         "few": few,
@@ -116,6 +119,14 @@ def test_axe_finds_nothing(opened: Open, scheme: str, screen: dict[str, int]) ->
     assert results.violations_count == 0, results.generate_report()
     passed = {rule["id"] for rule in results.response["passes"]}
     assert {"color-contrast", "heading-order", "link-name", "region", "skip-link"} <= passed
+
+
+@pytest.mark.parametrize("name", ["long", "house"])
+def test_a_desktop_never_scrolls_sideways(opened: Open, name: str) -> None:
+    page = opened(name)
+    page.evaluate(OPEN_ALL)
+    page.add_style_tag(content=EVERYTHING_SHOWN)
+    assert page.evaluate("document.documentElement.scrollWidth") <= DESKTOP["width"]
 
 
 @pytest.mark.parametrize("name", ["whole", "partial", "long", "house"])
