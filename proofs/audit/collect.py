@@ -26,7 +26,7 @@ from proofs.prover.claims import ROWS, Registry, registry_at
 from proofs.prover.evidence import NOT_RUN, Result
 from proofs.prover.expected import LISTS, read_assumptions, read_expected
 from proofs.prover.run import SOURCE, Outcome
-from proofs.prover.sources import ROOT, source_hash, versions
+from proofs.prover.sources import ROOT, source_hash
 
 Json = dict[str, Any]
 
@@ -319,6 +319,3 @@ def _trusted(root: Path) -> list[Trusted]:
     section = path.read_text(encoding="utf-8").partition("\n## What is trusted\n")[2].partition("\n## ")[0]
     entries = [" ".join(entry.split()) for entry in re.split(r"^\* ", section, flags=re.MULTILINE)[1:]]
     return [{"name": re.split(r"[:.] ", entry, maxsplit=1)[0], "text": entry} for entry in entries]
-
-
-__all__ = ["Left", "collect", "is_good", "versions"]

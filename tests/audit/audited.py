@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import json
 import os
@@ -67,6 +68,7 @@ def lists(folder: Path) -> Path:
 @functools.cache
 def _build() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="audited-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     proving(Settings(jobs=2, build=folder, cache=folder / "cache", source=SOURCE), ASKED, lists(folder))
     return folder
 
