@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from proofs.audit import laws
 from proofs.audit.document import Claim, CrossHair, Query, Standing, Twin
 from proofs.audit.sources import Texts, location_of
 from proofs.audit.values import run_of
@@ -51,6 +51,7 @@ class Known:
 def told(claim: prover.Claim, found: Json, known: Known, needed_by: Iterable[str]) -> Claim:
     """A claim with what a report says of it; caveats are put on it later."""
     place = location_of(claim)
+    law = laws.law(claim.id)
     is_expected = None if known.expected is None else _is_expected(claim, known.expected)
     return {
         "id": claim.id,
@@ -59,7 +60,9 @@ def told(claim: prover.Claim, found: Json, known: Known, needed_by: Iterable[str
         "column": column_of(claim.function),
         "function": claim.function,
         "statement": claim.statement,
-        "law": law_of(claim.id),
+        "law": None if law is None else law.latex,
+        "symbols": {} if law is None else dict(law.symbols),
+        "words": "" if law is None else law.words,
         "clause": known.texts.clause(claim),
         "preconditions": known.texts.preconditions(claim),
         "location": place,
@@ -97,18 +100,6 @@ def standing(found: Json, expected: bool | None) -> Standing:
     if verdict == "REFUTED":
         return "kept false" if found["verb"] == "refute" and expected is not False else "refuted"
     return _UNDECIDED.get(found["gap"], "undecided")
-
-
-def law_of(claim: str) -> str | None:
-    """The claim's law in LaTeX, if it is written down."""
-    try:
-        laws = importlib.import_module("proofs.audit.laws")
-    except ModuleNotFoundError as error:
-        if error.name != "proofs.audit.laws":
-            raise
-        return None
-    found = laws.law(claim)
-    return None if found is None else str(found.law)
 
 
 def row_of(claim: prover.Claim) -> str:

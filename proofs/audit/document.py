@@ -6,7 +6,7 @@ differ in times alone. ``schema.json`` says the same for other programs; a test 
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 FORMAT = "proofgrad-audit/1"
 TESTS_FORMAT = 1  # of tests.json, which a whole run of the tests leaves
@@ -200,6 +200,8 @@ class Claim(TypedDict):
     function: str  # key of ``functions``
     statement: str
     law: str | None  # LaTeX
+    symbols: NotRequired[dict[str, str]]  # of the law: LaTeX of each, and its meaning
+    words: NotRequired[str]  # the law read aloud, where the statement does not
     clause: str | None  # the source of the clause
     preconditions: list[str]  # their sources
     location: Location | None
