@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import random
 from collections.abc import Callable
@@ -25,6 +26,7 @@ from reference.clipping import (
     PowerSum,
     clip_by_global_norm,
     fits,
+    global_norm,
     in_full,
     maximum,
     scale_toward_zero,
@@ -60,6 +62,14 @@ def beside_the_norm(dtype: Any, norm_type: float, generator: random.Random) -> d
     drawn = near_the_norm(dtype, generator, norm_type)
     lower = np.nextafter(drawn["max_norm"], 0)
     return {**drawn, "max_norm": lower} if lower > 0 and generator.random() < 0.5 else drawn
+
+
+def just_within(dtype: Any, norm_type: float, generator: random.Random) -> dict[str, Any]:
+    """The same, max_norm above the norm by more than the margin of the decision, and by less than that of the factor."""
+    drawn = near_the_norm(dtype, generator, norm_type)
+    norm = float(bare(global_norm)(drawn["grads"], norm_type)) or 1.0
+    max_norm = norm * (1 + 1.5 * 2.0**-48)
+    return {**drawn, "max_norm": np.float64(max_norm if max_norm < np.inf else 1.0)}
 
 
 def clip_run(norm_type: float, arrays: Arrays) -> Run:
@@ -100,6 +110,10 @@ def _fits_if_less(total: Any, ratio: Any, norm: Norm = NORMS[2.0]) -> Any:
     return bare(fits)(total, ratio, norm) & (total.value < ratio)
 
 
+def _fits_far_within(total: Any, ratio: Any, norm: Norm = NORMS[2.0]) -> Any:
+    return total.value * (1 + 2.0**-46) <= ratio
+
+
 def _fits_with_margin(total: Any, ratio: Any, norm: Norm = NORMS[2.0]) -> Any:
     return bare(fits)(total._replace(exact=np.bool_(False)), ratio, norm)
 
@@ -127,6 +141,14 @@ for norm_type, variant in VARIANTS.items():
             if norm_type == 1
             else bug("signed", "takes the largest, not the largest magnitude", function=maximum, bug=_largest_signed)
         )
+        strict = planted("strict", "compares strictly", pair, "CLIP-2", fits, _fits_if_less)
+        within = dataclasses.replace(pair, draw=functools.partial(just_within, dtype, norm_type), examples=[])
+        far = planted("far within", "a margin beyond that of the factor", within, "CLIP-2", fits, _fits_far_within)
+        unsure = (  # what is rounded toward zero to few bits needs no margin at p = inf
+            planted("to nearest", "rounds to nearest", pair, "CLIP-7", scale_toward_zero, _to_nearest)
+            if norm_type == np.inf and dtype != np.float64
+            else planted("no margin", "no margin", pair, "CLIP-7", shrink_factor, _factor_without_margin)
+        )
         margin = planted("margin", "compares a maximum with a margin", pair, "CLIP-2", fits, _fits_with_margin)
         nearest = bug("to nearest", "rounds to nearest", function=scale_toward_zero, bug=_to_nearest)
         textbook = bug("quotient", "g · (max_norm / ‖g‖)", function=clip_by_global_norm, bug=_clip_by_quotient)
@@ -139,12 +161,9 @@ for norm_type, variant in VARIANTS.items():
             runs=functools.partial(each_vector, dtype, run),
             twins=[summed, textbook, *([nearest] if dtype != np.float64 else [])],
             also={
-                "CLIP-2": [
-                    planted("strict", "compares strictly at 0", pair, "CLIP-2", fits, _fits_if_less),
-                    *([margin] if norm_type == np.inf else []),
-                ],
+                "CLIP-2": [strict, margin] if norm_type == np.inf else [far],
                 "CLIP-3": [planted("half", "takes half of the factor", pair, "CLIP-3", shrink_factor, _factor_halved)],
-                "CLIP-7": [planted("no margin", "no margin", pair, "CLIP-7", shrink_factor, _factor_without_margin)],
+                "CLIP-7": [unsure],
             },
             rests_on=[
                 *PIECE_CLAIMS,
