@@ -28,6 +28,7 @@ def _power(n: int) -> str:
 
 ALL = Sizes((0, 1, 3, 4, 5, 31, 32, 33), (CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK + 1, 2**31 + 5, 2**33 + 5))
 SOME = Sizes((1, 5, 33), (2**33 + 5,))
+ENDS = Sizes((1, 5, 33), ())
 FEW = Sizes((5,), ())
 ONE = Sizes((1, 5), ())  # aligned and misaligned
 

@@ -11,7 +11,7 @@ from accelerated import adam, sgd
 from accelerated.cuda import FLAGS
 from accelerated.steps import Optimizer
 from proofs.adam import whole as adam_whole
-from proofs.cuda.bugs import ALL, FEW, SOME, Bug, Sizes
+from proofs.cuda.bugs import ALL, ENDS, FEW, SOME, Bug, Sizes
 from proofs.cuda.runs import prove_apart
 from proofs.cuda.steps import Kernels, prove_kernels
 from proofs.prover.symbolic_run import Run
@@ -124,5 +124,5 @@ for dtype in DTYPES:
     narrow = IN_16_BITS if dtype == BFLOAT16 else NO_TAIL
     prove_kernels("CUDA-1", SGD, dtype, sizes, (*IN_EVERY_KERNEL, *IN_SGD) if is_single else narrow)
     prove_kernels("CUDA-2", ADAMW, dtype, sizes, (*IN_EVERY_KERNEL, *IN_ADAM) if is_single else narrow)
-    prove_kernels("CUDA-3", ADAM, dtype, FEW, COUPLED if is_single else narrow)
-    prove_kernels("CUDA-4", EPSILON_HAT, dtype, FEW, COUPLED if is_single else narrow)
+    prove_kernels("CUDA-3", ADAM, dtype, ENDS, COUPLED if is_single else narrow)
+    prove_kernels("CUDA-4", EPSILON_HAT, dtype, ENDS, COUPLED if is_single else narrow)

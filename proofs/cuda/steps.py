@@ -13,7 +13,7 @@ import numpy as np
 from accelerated import cuda
 from accelerated.launch import CHUNK, PACK, THREADS
 from accelerated.steps import Optimizer
-from proofs.cuda.bugs import ALL, FEW, SOME, Bug, Sizes
+from proofs.cuda.bugs import ALL, ENDS, FEW, SOME, Bug, Sizes
 from proofs.cuda.device import ARCHITECTURE, OnDevice, Window
 from proofs.cuda.runs import KernelRun, of_size, on_device
 from proofs.cuda.stated import prove_runs, solver_for
@@ -119,5 +119,9 @@ def prove_kernels(name: str, kernels: Kernels, dtype: Any, sizes: Sizes, bugs: S
 
 def _others(sizes: Sizes) -> str:
     """What is run at 5 elements."""
-    further = {ALL: ", misaligned arrays, other architectures", SOME: ", misaligned arrays"}
+    further = {
+        ALL: ", misaligned arrays, other architectures",
+        SOME: ", misaligned arrays",
+        ENDS: ", misaligned arrays",
+    }
     return f"each option, third of three arrays, in place{further.get(sizes, '')}"
