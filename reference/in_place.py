@@ -57,7 +57,7 @@ def in_place(step: Step) -> Step:
                     np.copyto(slot.write, array)
         else:
             slots = _run(functools.partial(bare(step), **settings), grad, state, slots)
-        return _stepped(slots, state, step)
+        return _stepped(slots, state)
 
     stepping.__name__ = stepping.__qualname__ = f"{step.__name__}_"
     stepping.__doc__ = _DOC.format(name=f"{step.__module__}.{step.__name__}")
@@ -197,7 +197,7 @@ def _shared(work: Callable[[Sequence[int]], None], starts: Sequence[int]) -> Non
             each.result()
 
 
-def _stepped(slots: Sequence[Slot], state: Any, step: Step) -> Stepped:
+def _stepped(slots: Sequence[Slot], state: Any) -> Stepped:
     param, *arrays = (slot.write for slot in slots)
     return Stepped(param, replace(state, step=state.step + 1, **dict(zip(_names(state), arrays, strict=True))))
 
