@@ -77,10 +77,11 @@ def of(file: str, before: str, after: str) -> Mutant:
     ("mutant", "how"),
     [
         (of("sgd.cu", "-", ""), "bits"),
+        (of("clipping.cu", "scaled * scaled : fabs(scaled)", "fabs(scaled) : scaled * scaled"), "bits"),
         (of("sgd.cu", "store(arrays.theta_after + i, theta)", "store(theta, arrays.theta_after + i)"), "refused"),
         (of("sgd.cu", "momentum && !first", "!(momentum && !first)"), "error"),
     ],
-    ids=["bits", "refused", "error"],
+    ids=["bits", "bits of another source", "refused", "error"],
 )
 def test_a_change_is_noticed(mutant: Mutant, how: str, tmp_path: Path) -> None:
     store = Store(tmp_path / "results.json")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from accelerated import host, sources
+from accelerated import clipping, host, sources
 from accelerated.host import build
 from accelerated.parity.run import compare, on_host
 from accelerated.parity.subjects import Subject, subjects
@@ -19,7 +20,8 @@ CONCEPTS = ("clipping", "adam", "sgd")
 USES = {"clipped_adam": ("clipping", "adam")}  # the sources of a concept that has none of its own name
 CALLS = 8  # of each function and dtype
 SOON_COMPILED = ("-O0",)  # the same bits: no flag lets the compiler change what a float is
-THREADS = 32  # of a block that sanitizers watch
+THREADS = (None, 7, 33)  # of a block, in turns: as usual on the processor, fewer and more than a warp
+WATCHED_THREADS = 32
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def against_reference(change: Change, calls: int = CALLS) -> Noticed | None:
         return Noticed("refused", str(error).splitlines()[-1][:160] if str(error) else "")
     with _in_place_of(changed):
         for number, subject in enumerate(_subjects(changed)):
-            with host.running(order=number):
+            with host.running(order=number, threads=THREADS[number % len(THREADS)]):
                 found = compare(subject, on_host(), calls, seed=1)
             if not found.holds:
                 what = f"{subject.concept}.{subject.name} {subject.dtype}"
@@ -85,22 +87,20 @@ def _calls(change: Change) -> None:
     changed = change.sources()
     with _in_place_of(changed):
         for number, subject in enumerate(_subjects(changed)):
-            with host.running(order=number, threads=THREADS):
+            with host.running(order=number, threads=WATCHED_THREADS):
                 compare(subject, on_host(), 2, seed=2)
 
 
-@dataclass
-class _in_place_of:  # noqa: N801  # a context manager
-    """These sources are what `sources.read` gives."""
-
-    changed: Mapping[str, Source]
-
-    def __enter__(self) -> None:
-        changed = self.changed
-        sources.read = lambda concept: changed.get(concept) or READ(concept)  # type: ignore[assignment]
-
-    def __exit__(self, *_: object) -> None:
-        sources.read = READ
+@contextlib.contextmanager
+def _in_place_of(changed: Mapping[str, Source]) -> Iterator[None]:
+    """These sources are what kernels are launched from."""
+    kept = sources.read, clipping._SOURCE
+    sources.read = lambda concept: changed.get(concept) or READ(concept)  # type: ignore[assignment]
+    clipping._SOURCE = lambda: sources.read("clipping")  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        sources.read, clipping._SOURCE = kept
 
 
 def _subjects(changed: Mapping[str, Source]) -> Iterator[Subject]:
@@ -123,4 +123,4 @@ def judges() -> str:
     """A hash of what tries mutants: the functions that are called, their inputs, and how many calls."""
     folder = sources.HERE / "parity"
     texts = [(folder / name).read_text(encoding="utf-8") for name in ("subjects.py", "inputs.py")]
-    return digest(*texts, str(CALLS))
+    return digest(*texts, str((CALLS, THREADS)))
