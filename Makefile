@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ROW ?= clipping
 MUTATED := reductions clipping optimizer sgd adam rmsprop lion schedules
 
-.PHONY: help setup prove planted test interop lint mutate fresh recheck bench parity clean
+.PHONY: help setup audit prove planted test interop lint mutate fresh recheck bench parity clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -16,6 +16,9 @@ $(VENV)/installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	touch $@
+
+audit: setup  ## Prove, test and compare kernels as far as that is not done, and write the report to build/audit
+	$(BIN)/python -m proofs audit
 
 prove: setup  ## Prove every claim; fails unless all that is expected is established
 	$(BIN)/python -m proofs run

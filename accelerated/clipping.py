@@ -72,7 +72,7 @@ def decision_on(grads: Sequence[Array], max_norm: Any, norm_type: float) -> Deci
     if anchors:
         _each_block(f"folds_{name}", rows, [decision, xp.asarray(anchors), len(anchors), square, totals])
     counted = blocks if anchors else 0
-    _one_block("decide", [totals, counted, len(anchors), square, float(as_float64(max_norm)), decision])
+    _one_block("decide", [totals, counted, len(anchors), square, as_float64(max_norm), decision])
     return Decision(decision)
 
 

@@ -1,29 +1,28 @@
-"""Command line: ``python -m proofs run|list|explain|planted|recheck``."""
+"""Command line: ``python -m proofs run|list|explain|planted|recheck|audit``."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import tempfile
+import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from proofs.contracts import table
+from proofs.audit.command import audit
 from proofs.prover import report as reports
 from proofs.prover import terminal
 from proofs.prover.claims import Claim, registry_at
-from proofs.prover.expected import LISTS, Surprises, compare, expected_lines, read_assumptions, unknown_assumptions
+from proofs.prover.expected import LISTS, expected_lines
 from proofs.prover.files import write_atomically
 from proofs.prover.planted import plant_each, plantable
-from proofs.prover.recheck import Opinion
+from proofs.prover.recheck import Opinion, content
 from proofs.prover.recheck import recheck as ask_again
-from proofs.prover.run import SOURCE, Outcome, Settings
-from proofs.prover.run import run as run_claims
+from proofs.prover.run import SOURCE, Settings
+from proofs.prover.session import cache_folder, cache_for, proving
 from proofs.prover.sources import source_hash
 
 CORES = os.cpu_count() or 1
@@ -59,35 +58,13 @@ def run(
     """Prove the claims; exit 0 only if everything expected is established and nothing surprises."""
     selection = select or []
     try:
-        with terminal.Screen() as screen, _cache_for(no_cache) as cache:
+        with cache_for(no_cache) as cache:
             settings = Settings(jobs, timeout, task_timeout, build, cache, claims)
-            outcome = run_claims(settings, selection, screen, reports.durations(reports.read(build)))
-        surprises = compare(outcome.results, lists) if outcome.complete and not selection else None
-        complaints = unknown_assumptions(
-            (result.claim for result in outcome.ran), read_assumptions(lists / "ASSUMPTIONS.txt")
-        )
+            session = proving(settings, selection, lists)
     except (LookupError, ValueError) as error:
         terminal.complain(str(error).strip("'\""))
         raise typer.Exit(2) from None
-    report = reports.make(outcome, surprises, contracts=claims == SOURCE)
-    path = reports.write(report, build)
-    for line in terminal.summary(outcome, surprises):
-        screen.show(line)
-    if report["contracts"]:
-        for line in table.lines(report["contracts"]):
-            screen.show(line)
-    failures = list((report["contracts"] or {}).get("failures", ()))
-    for line in (*failures, *(complaints if surprises is None else ())):
-        screen.show(line)
-    screen.show(f"The report is {path}.")
-    raise typer.Exit(_exit_code(outcome, surprises, bool(failures or complaints)))
-
-
-def _exit_code(outcome: Outcome, surprises: Surprises | None, failed: bool) -> int:
-    if not outcome.complete:
-        return 130
-    established = bool(outcome.ran) and all(result.established for result in outcome.ran)
-    return 0 if established and not failed and not any(surprises or ()) else 1
+    raise typer.Exit(session.exit_code)
 
 
 @app.command(name="list")
@@ -129,7 +106,7 @@ def planted(
 ) -> None:
     """Make each planted bug a change to the shipped code; exit 0 only if each turns a claim red with a counterexample."""
     with tempfile.TemporaryDirectory(prefix="proofgrad-planted-") as folder:
-        settings = Settings(jobs, timeout, task_timeout, Path(folder), _cache(), claims)
+        settings = Settings(jobs, timeout, task_timeout, Path(folder), cache_folder(), claims)
         pairs = plantable(registry_at(claims), select or [])
         found = []
         for each in plant_each(settings, pairs):
@@ -151,7 +128,8 @@ def recheck(
 ) -> None:
     """Ask another solver the queries of the last run; exit 1 if it contradicts one."""
     report = _last_report(build)
-    settings = Settings(jobs=jobs, timeout=timeout, build=build, cache=None if no_cache else _cache())
+    settings = Settings(jobs=jobs, timeout=timeout, build=build, cache=None if no_cache else cache_folder())
+    started = time.monotonic()
     try:
         seconds = ask_again(report, solver, settings)
     except ValueError as error:
@@ -166,14 +144,13 @@ def recheck(
     for opinion in Opinion:
         share = f" ({100 * counts[opinion] / len(seconds):.0f} %)" if seconds else ""
         print(f"{counts[opinion]} of {len(seconds)} answers {opinion.value} by {solver}{share}")
-    content = {
-        "solver": solver,
-        "source": report["source"],
-        "counts": {opinion.value: counts[opinion] for opinion in Opinion},
-        "queries": [{**vars(second), "opinion": second.opinion.value} for second in seconds],
-    }
-    write_atomically(build / f"recheck-{solver}.json", json.dumps(content, indent=1) + "\n")
+    text = json.dumps(content(report, solver, seconds, time.monotonic() - started), indent=1) + "\n"
+    for name in (f"recheck-{solver}.json", "second-opinion.json"):  # the second is the last one, for the audit
+        write_atomically(build / name, text)
     raise typer.Exit(0 if seconds and not counts[Opinion.CONTRADICTED] else 1)
+
+
+app.command()(audit)
 
 
 def _last_report(build: Path) -> reports.Json:
@@ -182,20 +159,6 @@ def _last_report(build: Path) -> reports.Json:
         terminal.complain(f"there is no report in {build}: first run python -m proofs run")
         raise typer.Exit(2)
     return report
-
-
-@contextlib.contextmanager
-def _cache_for(nothing_earlier: bool) -> Iterator[Path]:
-    """The cache, or one of this run alone: lemmas of one shape are one query, whatever ran before."""
-    if not nothing_earlier:
-        yield _cache()
-        return
-    with tempfile.TemporaryDirectory(prefix="proofgrad-cache-") as folder:
-        yield Path(folder)
-
-
-def _cache() -> Path:
-    return Path(os.environ.get("PROOFGRAD_CACHE") or ".proofgrad-cache")
 
 
 if __name__ == "__main__":

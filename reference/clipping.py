@@ -18,11 +18,24 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from reference.clipping_clauses import (
+    everywhere,
+    is_decided,
+    is_full,
+    is_largest,
+    is_largest_of,
+    is_maximum,
+    is_norm,
+    is_same,
+    is_shrink_factor,
+    is_sum_of_magnitudes,
+    maximum_at_most,
+    sum_at_most,
+    tight,
+    within,
+)
 from reference.contracts import ensure, require
 from reference.exactness import (
-    exact,
-    exact_sum_of_magnitudes,
-    has_24_bits,
     has_subnormal,
     is_power_of_two,
     keeps_order,
@@ -57,11 +70,7 @@ WITHIN_MARGIN = 2.0**-49  # relative: covers the error of the sum of squares and
 SHRINK_MARGIN = 2.0**-47  # relative: what is scaled ends up clearly within, so clipping again changes nothing
 FAR_ABOVE = 2.0**-64
 MOST_RATIO = 2.0**65
-NORM_ERROR = Fraction(1, 1 << 51)
-LEAST_ACCURATE = 2.0**-1000
 MOST_TOTAL = 2.0**43  # no power sum of at most 2**40 terms exceeds it
-LEAST_SHRUNK = 1 - Fraction(1, 1 << 46)  # relative bounds of a clipped norm before it is rounded toward zero
-MOST_SHRUNK = 1 - Fraction(1, 1 << 48)
 
 
 class Clipped(NamedTuple):
@@ -94,12 +103,21 @@ class Norm(NamedTuple):
     surely_within: Fraction
 
 
+@require(
+    lambda arrays: are_float_arrays(arrays, MOST_TERMS), lambda arrays: float_arrays_error("arrays", arrays, MOST_TERMS)
+)
+@require(lambda arrays: are_finite(arrays), lambda arrays: finite_error("arrays", arrays))
+@ensure("CLIP-15", lambda result, arrays: is_sum_of_magnitudes(result, arrays))
 def sum_of_magnitudes(arrays: Sequence[Array]) -> PowerSum:
     """The sum of the absolute values of all elements, scaled so that it neither overflows nor underflows.
 
     value = Σ|x / unit|,  unit = 2**floor(log2 max|x|)
 
     Error: |value · unit - Σ|x|| <= 2**-50 Σ|x|. ``exact`` says that there is none.
+
+    Claims
+        CLIP-15  prove  Rounded(float16, float32, float64)  n <= 4, one array
+                 the error bound; exact only if value · unit = Σ|x|; value is at least 1/2, or 0; unit as in RED-20
     """
     unit = scale(arrays)
     magnitudes = (np.abs(block) for block in scaled_blocks(arrays, unit))
@@ -108,8 +126,18 @@ def sum_of_magnitudes(arrays: Sequence[Array]) -> PowerSum:
     return PowerSum(total.value, functools.reduce(np.logical_and, divided, total.exact), unit)
 
 
+@require(
+    lambda arrays: are_float_arrays(arrays, MOST_TERMS), lambda arrays: float_arrays_error("arrays", arrays, MOST_TERMS)
+)
+@require(lambda arrays: are_finite(arrays), lambda arrays: finite_error("arrays", arrays))
+@ensure("CLIP-14", lambda result, arrays: is_maximum(result, arrays))
 def maximum(arrays: Sequence[Array]) -> PowerSum:
-    """The largest absolute value of all elements, exact, in the form of the other power sums."""
+    """The largest absolute value of all elements, exact, in the form of the other power sums.
+
+    Claims
+        CLIP-14  prove  Rounded(float16, float32, float64)  n <= 4, lists of up to 3
+                 value · unit is exactly max|x|, 0 if there is none; value is at least 1, or 0; exact is true; unit as in RED-20
+    """
     unit = scale(arrays)
     return PowerSum(largest_magnitude(arrays) / unit, np.bool_(True), unit)
 
@@ -126,18 +154,10 @@ def _to_24_bits(r: Any) -> Any:
     return r.astype(np.float32).astype(np.float64)
 
 
-def _sum_at_most(arrays: Sequence[Array], bound: Any, factor: Fraction) -> Any:
-    return exact_sum_of_magnitudes(arrays) <= factor * exact(as_float64(bound))
-
-
-def _maximum_at_most(arrays: Sequence[Array], bound: Any, factor: Fraction) -> Any:
-    return exact(largest_magnitude(arrays)) <= factor * exact(as_float64(bound))
-
-
 NORMS = {
-    1.0: Norm(sum_of_magnitudes, _itself, _itself, _itself, _sum_at_most, 1 - Fraction(1, 1 << 48)),
+    1.0: Norm(sum_of_magnitudes, _itself, _itself, _itself, sum_at_most, 1 - Fraction(1, 1 << 48)),
     2.0: Norm(sum_of_squares, _square, np.sqrt, _to_24_bits, norm_at_most, 1 - Fraction(1, 1 << 49)),
-    np.inf: Norm(maximum, _itself, _itself, _itself, _maximum_at_most, Fraction(1)),
+    np.inf: Norm(maximum, _itself, _itself, _itself, maximum_at_most, Fraction(1)),
 }
 
 
@@ -154,6 +174,8 @@ def _norm_type_error(norm_type: Any) -> ValueError:
 )
 @require(lambda grads: are_finite(grads), lambda grads: finite_error("grads", grads))
 @require(lambda norm_type: _is_norm_type(norm_type), lambda norm_type: _norm_type_error(norm_type))
+@ensure("CLIP-17", lambda result, grads, norm_type: (norm_type == np.inf) or is_norm(result, grads, NORMS[norm_type]))
+@ensure("CLIP-18", lambda result, grads, norm_type: (norm_type != np.inf) or is_largest_of(result, grads))
 def global_norm(grads: Sequence[Array], norm_type: float = 2.0) -> Any:
     """The p-norm of all elements of a list of gradients, taken as one vector; the same bits in any order and grouping.
 
@@ -167,6 +189,11 @@ def global_norm(grads: Sequence[Array], norm_type: float = 2.0) -> Any:
     or inf.
     Returns: float64 scalar.
     Raises: TypeError or ValueError naming the argument, the array and the element at fault.
+
+    Claims
+        CLIP-17  prove  Rounded(float16, float32, float64)  n <= 4, p = 2 (lists of up to 3) and p = 1; of float64 |x| <= 2**970
+                 within 2**-50 of the exact norm, relatively, unless below 2**-1000
+        CLIP-18  prove  IEEE(float16, float32, float64)  p = inf, n <= 2  the largest magnitude, exactly
     """
     norm = NORMS[norm_type]
     total = norm.power_sum(grads)
@@ -178,24 +205,17 @@ def global_norm(grads: Sequence[Array], norm_type: float = 2.0) -> Any:
     lambda value, unit: ValueError(f"value and unit must be a power sum and a power of two, got {value} and {unit}"),
 )
 @ensure("CLIP-8", lambda result: result >= 0)
-@ensure("CLIP-9", lambda result, value, unit, norm: _is_full(result, value, unit, norm))
+@ensure("CLIP-9", lambda result, value, unit, norm: is_full(result, value, unit, norm))
 def in_full(value: Any, unit: Any, norm: Norm = NORMS[2.0]) -> Any:
     """The norm to which a power sum belongs, root(value) · unit; inf where it overflows.
 
     Claims
         CLIP-8  prove  IEEE(float64)  all value >= 0 and unit  a number that is not negative, or inf: never NaN
-        CLIP-9  prove  Rounded(float64)  p = 2, unit <= 2**1000  within 2**-51 of the exact root, relatively, unless below 2**-1000
+        CLIP-9  prove  Rounded(float64)  unit <= 2**1000, for p = 1 and inf 2**980
+                within 2**-52 of the exact root, relatively, unless below 2**-1000
     """
     with np.errstate(over="ignore"):
         return norm.root(value) * unit
-
-
-def _is_full(result: Any, value: Any, unit: Any, norm: Norm) -> Any:
-    if not np.isfinite(result):
-        return True
-    true = exact(value) * norm.power(exact(unit))
-    least, most = norm.power(exact(result) * (1 - NORM_ERROR)), norm.power(exact(result) * (1 + NORM_ERROR))
-    return (result < LEAST_ACCURATE) | ((least <= true) & (true <= most))
 
 
 @require(
@@ -220,7 +240,7 @@ def _is_full(result: Any, value: Any, unit: Any, norm: Norm) -> Any:
     lambda result, grads, max_norm, norm_type: (
         same_bits(result.grads, grads)
         | has_subnormal(result.grads, grads)
-        | np.logical_not(NORMS[norm_type].at_most(result.grads, max_norm, _tight(grads[0].dtype)))
+        | np.logical_not(NORMS[norm_type].at_most(result.grads, max_norm, tight(grads[0].dtype)))
     ),
 )
 @ensure(
@@ -249,11 +269,12 @@ def clip_by_global_norm(grads: Sequence[Array], max_norm: Any, norm_type: float 
     Raises: TypeError or ValueError naming the argument, the array and the element at fault.
 
     Claims
-        CLIP-1  prove  Rounded(float16, float32, float64)  p = 2, n <= 4, lists of up to 3   exact ‖out‖ <= max_norm
-        CLIP-2  prove  Rounded(float16, float32, float64)  p = 2, n <= 4, lists of up to 3   surely within: unchanged
-        CLIP-3  prove  Rounded(float16, float32, float64)  p = 2, n <= 4, lists of up to 3
+        CLIP-1  prove  Rounded(float16, float32, float64)  n <= 4, p = 2 (lists of up to 3), p = 1 and inf  exact ‖out‖ <= max_norm
+        CLIP-2  prove  Rounded(float16, float32, float64)  n <= 4, p = 2 (lists of up to 3), p = 1 and inf
+                surely within: unchanged
+        CLIP-3  prove  Rounded(float16, float32, float64)  n <= 4, p = 2 (lists of up to 3), p = 1 and inf
                 unchanged, or ‖out‖ > (1 - 2**-45) (1 - 2 u) max_norm, u of the gradients' dtype, or some result is subnormal
-        CLIP-7  prove  Rounded(float16, float32, float64)  p = 2, n <= 4, lists of up to 3
+        CLIP-7  prove  Rounded(float16, float32, float64)  n <= 4, p = 2 (lists of up to 3), p = 1 and inf
                 unchanged, or surely within: clipping again changes nothing
     """
     norm = NORMS[norm_type]
@@ -268,16 +289,15 @@ def clip_by_global_norm(grads: Sequence[Array], max_norm: Any, norm_type: float 
     )
 
 
-def _tight(dtype: Any) -> Fraction:
-    """How much of max_norm is left at least where something is scaled: rounding toward zero loses less than one ulp."""
-    return LEAST_SHRUNK**2 * (1 - Fraction(float(np.finfo(dtype).eps)))
-
-
 @require(lambda max_norm: is_positive(max_norm), lambda max_norm: positive_error("max_norm", max_norm))
+@ensure("CLIP-16", lambda result, max_norm: np.isfinite(max_norm) | result)
 def is_within(total: PowerSum | ScaledSquares, max_norm: Any, norm: Norm = NORMS[2.0]) -> Any:
     """Whether the exact norm is known to be at most max_norm.
 
     Parameters: total, the power sum of at most 2**40 elements; max_norm, float64 scalar.
+
+    Claims
+        CLIP-16  prove  IEEE(float64)  every p, max_norm = inf, all sums and units  true: an infinite max_norm clips nothing
     """
     if max_norm * FAR_ABOVE >= total.unit:  # every norm is below 2**41 unit; what follows cannot overflow
         return True
@@ -287,22 +307,18 @@ def is_within(total: PowerSum | ScaledSquares, max_norm: Any, norm: Norm = NORMS
 @require(
     lambda ratio: ratio <= MOST_RATIO, lambda ratio: ValueError(f"ratio must be at most {MOST_RATIO}, got {ratio}")
 )
-@ensure("CLIP-13", lambda result, total, ratio, norm: _is_decided(result, total, ratio, norm))
+@ensure("CLIP-13", lambda result, total, ratio, norm: is_decided(result, total, ratio, norm))
 def fits(total: PowerSum | ScaledSquares, ratio: Any, norm: Norm = NORMS[2.0]) -> Any:
     """Whether total <= ratio**p for the exact total: compared exactly where both sides are, else with a margin of 2**-49.
 
     Claims
-        CLIP-13  prove  Rounded(float64)  p = 2, 0 <= value <= 2**43, ratio > 0
-                 value <= ratio**2, exactly decided, for an exact sum and a ratio of at most 24 significant bits
+        CLIP-13  prove  Rounded(float64)  0 <= value <= 2**43, ratio > 0
+                 value <= ratio**p, exactly decided, for an exact sum and, for p = 2, a ratio of at most 24 significant bits
     """
     short = norm.shorten(ratio)
     if total.exact & (short == ratio):
         return total.value <= norm.power(short)
     return total.value * (1 + WITHIN_MARGIN) <= norm.power(ratio)
-
-
-def _is_decided(result: Any, total: PowerSum | ScaledSquares, ratio: Any, norm: Norm) -> Any:
-    return ~(total.exact & has_24_bits(ratio)) | (result == (exact(total.value) <= norm.power(exact(ratio))))
 
 
 @require(
@@ -312,22 +328,16 @@ def _is_decided(result: Any, total: PowerSum | ScaledSquares, ratio: Any, norm: 
 @require(
     lambda limit: np.all((limit >= 1) & (limit < 2)), lambda limit: ValueError(f"limit must lie in [1, 2), got {limit}")
 )
-@ensure("CLIP-5", lambda result, total, limit, norm: _is_shrink_factor(result, total, limit, norm))
+@ensure("CLIP-5", lambda result, total, limit, norm: is_shrink_factor(result, total, limit, norm))
 def shrink_factor(total: Any, limit: Any, norm: Norm = NORMS[2.0]) -> Any:
     """The factor that takes a power sum to the limit, safely below: (limit / root(total)) · (1 - 2**-47).
 
     Parameters: total, a power sum from 1/2 to 2**43; limit, max_norm divided by its power of two, in [1, 2).
 
     Claims
-        CLIP-5  prove  Rounded(float64)  elementwise  (1 - 2**-46) limit <= exact factor · root(total) <= (1 - 2**-48) limit
+        CLIP-5  prove  Rounded(float64)  elementwise  (1 - 2**-46) limit <= exact factor · root(total) <= (1 - 7 · 2**-50) limit
     """
     return (limit / norm.root(total)) * (1 - SHRINK_MARGIN)
-
-
-def _is_shrink_factor(factor: Any, total: Any, limit: Any, norm: Norm) -> Any:
-    reached = norm.power(exact(factor)) * exact(total)
-    least, most = norm.power(exact(limit) * LEAST_SHRUNK), norm.power(exact(limit) * MOST_SHRUNK)
-    return np.all((factor > 0) & (least <= reached) & (reached <= most))
 
 
 @require(
@@ -383,21 +393,21 @@ def scale_toward_zero(x: Any, unit: Any, dtype: Any) -> Any:
 )
 @require(lambda grads: are_finite(grads), lambda grads: finite_error("grads", grads))
 @require(lambda max_value: is_positive(max_value), lambda max_value: positive_error("max_value", max_value))
-@ensure("CLIP-40", lambda result, max_value: _everywhere(lambda out: _within(out, max_value), result))
+@ensure("CLIP-40", lambda result, max_value: everywhere(lambda out: within(out, max_value), result))
 @ensure(
     "CLIP-41",
-    lambda result, grads, max_value: _everywhere(
-        lambda out, g: np.logical_not(_within(g, max_value)) | _is_same(out, g), result, grads
+    lambda result, grads, max_value: everywhere(
+        lambda out, g: np.logical_not(within(g, max_value)) | is_same(out, g), result, grads
     ),
 )
 @ensure(
     "CLIP-42",
-    lambda result, grads: _everywhere(lambda out, g: np.signbit(out) == np.signbit(g), result, grads),
+    lambda result, grads: everywhere(lambda out, g: np.signbit(out) == np.signbit(g), result, grads),
 )
 @ensure(
     "CLIP-43",
-    lambda result, grads, max_value: _everywhere(
-        lambda out, g: _within(g, max_value) | _is_largest(out, g, max_value), result, grads
+    lambda result, grads, max_value: everywhere(
+        lambda out, g: within(g, max_value) | is_largest(out, g, max_value), result, grads
     ),
 )
 @ensure("CLIP-44", lambda result, grads: keeps_order(result, grads))
@@ -422,25 +432,6 @@ def clip_by_value(grads: Sequence[Array], max_value: Any) -> list[Any]:
     """
     largest = np.minimum(as_float64(max_value), np.finfo(np.float64).max)
     return [clip_elements(grad, scale_toward_zero(largest, np.float64(1), grad.dtype)) for grad in grads]
-
-
-def _everywhere(check: Callable[..., Any], *lists: Sequence[Array]) -> Any:
-    checks = (np.all(check(*arrays)) for arrays in zip(*lists, strict=True))
-    return functools.reduce(np.logical_and, checks, np.bool_(True))
-
-
-def _within(x: Any, bound: Any) -> Any:
-    return np.abs(x).astype(np.float64) <= as_float64(bound)
-
-
-def _is_same(x: Any, y: Any) -> Any:
-    """Whether two arrays agree in dtype and shape, and where, being finite, in every bit."""
-    return (x.dtype == y.dtype) & (x.shape == y.shape) & (x == y) & (np.signbit(x) == np.signbit(y))
-
-
-def _is_largest(x: Any, source: Any, bound: Any) -> Any:
-    """Where x is within the bound and the next float toward its source is not."""
-    return _within(x, bound) & np.logical_not(_within(np.nextafter(x, source), bound))
 
 
 @require(lambda grad: np.all(np.isfinite(grad)), lambda grad: ValueError(f"grad must be finite, got {grad}"))

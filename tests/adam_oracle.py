@@ -8,13 +8,13 @@ says in which order an implementation computes, so two of them differ by at most
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from decimal import Context, Decimal, localcontext
 from typing import Any
 
-import mpmath
 import numpy as np
 
-mpmath.mp.dps = 40
-POWER_ERROR = mpmath.mpf(2) ** -52
+DIGITS = Context(prec=40)
+POWER_ERROR = Decimal(2) ** -52
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Ball:
         return abs(self.centre) + self.radius
 
 
-ZERO = Ball(mpmath.mpf(0), mpmath.mpf(0))
+ZERO = Ball(Decimal(0), Decimal(0))
 
 
 @dataclass
@@ -59,9 +59,9 @@ class Element:
     def advance(self, grad: float) -> None:
         """A step with this gradient."""
         s, u, least = self.settings, self.u, self.least
-        lr, beta1, beta2, eps, decay = map(mpmath.mpf, (s.lr, *s.betas, s.eps, s.weight_decay))
+        lr, beta1, beta2, eps, decay = map(Decimal, (s.lr, *s.betas, s.eps, s.weight_decay))
         self.step += 1
-        g = Ball(mpmath.mpf(-grad if s.maximize else grad), mpmath.mpf(0))
+        g = Ball(Decimal(-grad if s.maximize else grad), Decimal(0))
         theta = self.theta
         if decay and s.decoupled:
             kept = abs(1 - lr * decay)
@@ -104,9 +104,9 @@ class Element:
     def _divisor(self, v: Ball, beta2: Any, eps: Any) -> Ball:
         u = self.u
         correction = 1 - beta2**self.step
-        root, most = mpmath.sqrt(correction), mpmath.sqrt(v.most)
-        middle = mpmath.sqrt(v.centre)
-        spread = max(most - middle, middle - mpmath.sqrt(max(v.centre - v.radius, 0)))
+        root, most = correction.sqrt(), v.most.sqrt()
+        middle = v.centre.sqrt()
+        spread = max(most - middle, middle - max(v.centre - v.radius, Decimal(0)).sqrt())
         off = POWER_ERROR / correction + 6 * u
         return Ball(middle / root + eps, spread / root + off * most / root + 2 * u * (most / root + eps) + self.least)
 
@@ -124,20 +124,22 @@ class Element:
 def run(param: Any, grads: list[Any], settings: Settings) -> list[Element]:
     """All elements of a parameter after some steps."""
     info = np.finfo(param.dtype)
-    u, least = mpmath.mpf(float(info.eps)) / 2, mpmath.mpf(float(info.smallest_subnormal))
     elements = []
-    for i, value in enumerate(param.ravel()):
-        element = Element(Ball(mpmath.mpf(float(value)), mpmath.mpf(0)), settings, u, least)
-        for grad in grads:
-            element.advance(float(grad.ravel()[i]))
-        elements.append(element)
+    with localcontext(DIGITS):
+        u, least = Decimal(float(info.eps)) / 2, +Decimal(float(info.smallest_subnormal))
+        for i, value in enumerate(param.ravel()):
+            element = Element(Ball(Decimal(float(value)), Decimal(0)), settings, u, least)
+            for grad in grads:
+                element.advance(float(grad.ravel()[i]))
+            elements.append(element)
     return elements
 
 
 def within(array: Any, balls: list[Ball]) -> bool:
     """Whether every element of an array lies in its ball."""
-    values = [mpmath.mpf(float(value)) for value in np.ravel(array)]
-    return all(abs(value - ball.centre) <= ball.radius for value, ball in zip(values, balls, strict=True))
+    values = [Decimal(float(value)) for value in np.ravel(array)]
+    with localcontext(DIGITS):
+        return all(abs(value - ball.centre) <= ball.radius for value, ball in zip(values, balls, strict=True))
 
 
 def widest(balls: list[Ball]) -> float:

@@ -61,9 +61,17 @@ def is_norm(value: Any, arrays: Sequence[Any], p: float, relative: Fraction) -> 
 
 
 def floor_to_float(x: Fraction, dtype: Any) -> Any:
-    """The largest finite float of ``dtype`` that is at most x >= 0, by bisection over the ordered bit patterns."""
+    """The largest finite float of ``dtype`` that is at most x >= 0, by bisection over the ordered bit patterns.
+
+    A guess is where it begins; that x is not below ``low`` and is below ``high`` is seen in fractions, else it begins with all.
+    """
     size = np.dtype(dtype).itemsize
     low, high = 0, INFINITY_BITS[size]
+    largest = float(np.finfo(dtype).max)
+    guess = int(np.dtype(dtype).type(float(x) if x <= largest else largest).view(BITS[size]))
+    below, above = max(guess - 1, low), min(guess + 1, high - 1)
+    if Fraction(float(from_bits(below, dtype))) <= x < Fraction(float(from_bits(above, dtype))):
+        low, high = below, above
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (middle, high) if Fraction(float(from_bits(middle, dtype))) <= x else (low, middle)

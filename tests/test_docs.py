@@ -1,9 +1,12 @@
-"""What the documents show is what happens: their Python runs, and the numbers that they quote are today's."""
+"""What the documents show is what happens: Python and commands in them run, and the numbers that they quote are today's."""
 
 from __future__ import annotations
 
 import doctest
+import os
 import re
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -22,7 +25,9 @@ ESTABLISHED = {
     "exhaust": "exhausted",
     "refute": "false statements kept with their counterexamples",
 }
-DOCUMENTS = ("README.md", "docs/findings.md")
+DOCUMENTS = ("README.md", "docs/findings.md", "docs/how-a-proof-works.md")
+CONSOLES = ("docs/how-a-proof-works.md",)
+ELISION = "…"  # in an output: what differs from run to run, if anything stands there; in a line of its own: any lines
 
 
 def text_of(name: str) -> str:
@@ -70,6 +75,65 @@ def test_a_wrong_example_is_noticed() -> None:
 def test_every_python_block_is_an_example(name: str) -> None:
     for block in re.findall(r"```python\n(.*?)```", text_of(name), re.DOTALL):
         assert block.startswith(">>> ")
+
+
+# Commands, each with what it prints.
+
+
+def commands_of(text: str) -> list[tuple[str, str]]:
+    """The commands of a document's consoles, each with the output that stands below it."""
+    blocks = re.findall(r"^```console\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    parts = [part for block in blocks for part in re.split(r"^\$ ", block, flags=re.MULTILINE)]
+    return [(command, output) for command, _, output in (part.partition("\n") for part in parts if part)]
+
+
+def prints(wanted: str, printed: str) -> bool:
+    """Whether this was printed, line by line, but for what is elided and for spaces at the ends of lines."""
+    lines = [r"(?:.*\n)*?" if line == ELISION else pattern_of(line) for line in wanted.splitlines()]
+    return re.fullmatch("".join(lines), re.sub(r"[ \t]+$", "", printed, flags=re.MULTILINE)) is not None
+
+
+def pattern_of(line: str) -> str:
+    return r"[^\n]*?".join(re.escape(part) for part in line.rstrip().split(ELISION)) + r"\n"
+
+
+@pytest.mark.parametrize("name", CONSOLES)
+def test_the_commands_of_a_document_print_what_it_says(name: str, tmp_path: Path) -> None:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "PROOFGRAD_CACHE": str(tmp_path / "cache")}
+    commands = commands_of(text_of(name))
+    assert len(commands) > 1
+    for command, wanted in commands:
+        settings: dict[str, Any] = {"cwd": tmp_path, "env": environment, "capture_output": True, "text": True}
+        done = subprocess.run(["bash", "-c", command], check=False, timeout=300, **settings)
+        assert done.returncode == 0, done.stderr
+        assert prints(wanted, done.stdout), f"$ {command}\n{done.stdout}\nand the document says\n{wanted}"
+
+
+def test_commands_and_their_outputs_are_found() -> None:
+    text = "```console\n$ one 1\na\n\nb\n$ two\n```\n\n```\n$ three\n```\n"
+    assert commands_of(text) == [("one 1", "a\n\nb\n"), ("two", "")]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "printed", "same"),
+    [
+        ("a\nb\n", "a\nb\n", True),
+        ("a\nb\n", "a  \nb\n", True),
+        ("a\nb\n", "a\nb\nc\n", False),
+        ("took … s\n", "took 0.25 s\n", True),
+        ("took … s, …by it\n", "took 1 s, by it\n", True),
+        ("took … s, …by it\n", "took 1 s, cached, by it\n", True),
+        ("took … s\n", "took 1 s or\nmore s\n", False),
+        ("a\n…\nd\n", "a\nb\nc\nd\n", True),
+        ("a\n…\nd\n", "a\nd\n", True),
+        ("a\n…\nd\n", "a\nb\n", False),
+        ("3 (100 %)\n", "3 (10 %)\n", False),
+        ("", "a\n", False),
+    ],
+)
+def test_an_output_that_differs_is_noticed(wanted: str, printed: str, same: bool) -> None:
+    assert prints(wanted, printed) is same
 
 
 # Totals of a run may be quoted; then they are those of today's claims.

@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import ml_dtypes
@@ -150,6 +151,18 @@ def test_kernels_may_run_at_once() -> None:
 
     with ThreadPoolExecutor(4) as pool:
         assert all(oracle.same_bits(found, wanted) for found in pool.map(sums, range(16)))
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="not run: reads /proc")
+def test_launches_leave_no_more_stacks_than_the_largest_needs() -> None:
+    x = floats(256, np.float64)
+
+    def mappings() -> int:
+        call(abilities(), "block_sums_in_levels", (1,), (256,), [x, np.zeros(1)], shared=2048, workers=1)
+        return len(Path("/proc/self/maps").read_text().splitlines())
+
+    before = mappings()
+    assert all(mappings() <= before + 64 for _ in range(20))  # each launch has 256 stacks of two mappings
 
 
 # Arithmetic.

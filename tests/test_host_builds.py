@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,14 +17,24 @@ from accelerated.host import build
 from accelerated.sources import SourceError, source
 
 
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache without kernels. The runtimes are there: they take longer to compile than all kernels of a test."""
+    folder = tmp_path / "cache" / "host"
+    folder.mkdir(parents=True)
+    for sanitizer in (None, "undefined"):
+        shutil.copy2(build._runtime(build._compiler(), sanitizer), folder)
+    monkeypatch.setenv("PROOFGRAD_CACHE", str(folder.parent))
+    return folder.parent
+
+
 def test_builds_are_found_again_and_depend_on_all_that_they_are_made_of(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PROOFGRAD_CACHE", str(tmp_path))
     text = 'extern "C" __global__ void one(int* y) { y[0] = 1; }'
     first = build.library(source("one.cu", text))
     written = first.stat().st_mtime_ns
-    assert first.parent == tmp_path / "host" == host.cache_folder()
+    assert first.parent == cache / "host" == host.cache_folder()
     assert build.library(source("one.cu", text)) == first
     assert first.stat().st_mtime_ns == written
     others = {
@@ -35,11 +46,11 @@ def test_builds_are_found_again_and_depend_on_all_that_they_are_made_of(
     monkeypatch.setattr(build, "_identity", lambda compiler, flags: "another compiler")
     others.add(build.library(source("one.cu", text)))
     assert len(others | {first}) == 5
-    assert not list(tmp_path.rglob(".*"))  # nothing half-written is left
+    assert not list(cache.rglob(".*"))  # nothing half-written is left
 
 
-def test_a_damaged_build_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PROOFGRAD_CACHE", str(tmp_path))
+@pytest.mark.usefixtures("cache")
+def test_a_damaged_build_is_made_again() -> None:
     one = source("one.cu", 'extern "C" __global__ void one(int* y) { y[0] = 5; }')
     path = build.library(one)
     path.write_bytes(b"cut off" + path.read_bytes()[:100])
@@ -47,8 +58,8 @@ def test_a_damaged_build_is_made_again(tmp_path: Path, monkeypatch: pytest.Monke
     assert y[0] == 5
 
 
-def test_a_changed_header_is_another_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PROOFGRAD_CACHE", str(tmp_path / "cache"))
+@pytest.mark.usefixtures("cache")
+def test_a_changed_header_is_another_build(tmp_path: Path) -> None:
     results = []
     for value in (1, 2):
         (tmp_path / "value.cuh").write_text(f"constexpr int VALUE = {value};")
@@ -72,8 +83,8 @@ def test_processes_build_the_same_at_once(tmp_path: Path) -> None:
     text = 'extern "C" __global__ void one(int* y) { y[0] = 42; }'
     environment = {**os.environ, "PROOFGRAD_CACHE": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-c", BUILD, text]
-    running = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(3)]
-    assert [each.communicate(timeout=120)[0].strip() for each in running] == ["42"] * 3
+    running = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    assert [each.communicate(timeout=120)[0].strip() for each in running] == ["42"] * 2
     assert len(list(tmp_path.rglob("one-*.so"))) == 1
 
 

@@ -15,10 +15,11 @@ import z3
 from accelerated import cuda
 from accelerated.launch import CHUNK
 from proofs.cuda import claims
+from proofs.cuda.bugs import FEW, Bug, Sizes
 from proofs.cuda.device import OnDevice
 from proofs.cuda.faults import Fault
 from proofs.cuda.runs import hunt, of_size, on_device
-from proofs.cuda.steps import FEW, Bug, Kernels, Sizes, seen_through_window
+from proofs.cuda.steps import Kernels, seen_through_window
 from proofs.cuda.terms import Commuted, related, without_identities
 from proofs.prover.catalogue import CLAIMS
 from proofs.prover.claims import Aim

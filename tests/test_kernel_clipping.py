@@ -11,7 +11,7 @@ import pytest
 import z3
 
 from accelerated import cuda, sources
-from proofs.cuda import clipped, clipping
+from proofs.cuda import clipped_adam, clipping
 from proofs.cuda.clipping import IN_CUT, IN_SHRINK, Cut, Shrink
 from proofs.cuda.runs import on_device, prove_apart
 from proofs.prover.catalogue import CLAIMS
@@ -94,13 +94,13 @@ def test_a_duty_keeps_what_only_becomes_known_with_it() -> None:
 
 
 def test_the_fused_kernel_is_compared_with_both_kernels() -> None:
-    _, run = next(clipped.runs(*clipped.PAIRS[0]))
+    _, run = next(clipped_adam.runs(*clipped_adam.PAIRS[0]))
     (path,) = run.paths()
     (clause,) = (duty for duty in path.duties if duty.name == "CUDA-7")
     assert "fp.div" in clause.goal.sexpr() and "fp.sqrt" in clause.goal.sexpr()
-    bug = clipped.UNCLIPPED
-    source = bug.planted(clipped.FUSED.source())
-    broken = on_device(run, "CUDA-7", clipped.Fused(source))
+    bug = clipped_adam.UNCLIPPED
+    source = bug.planted(clipped_adam.FUSED.source())
+    broken = on_device(run, "CUDA-7", clipped_adam.Fused(source))
     (path,) = broken.paths()
     (clause,) = (duty for duty in path.duties if duty.name == "CUDA-7")
     assert not z3.is_true(z3.simplify(clause.goal))

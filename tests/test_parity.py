@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from accelerated.parity.run import (
     write,
 )
 from accelerated.parity.subjects import subjects
-from accelerated.parity.ulps import FAR, ulps_apart
+from accelerated.parity.ulps import FAR, histogram, ulps_apart
 
 FORMATS = [np.float16, ml_dtypes.bfloat16, np.float32, np.float64]
 READ = sources.read
@@ -61,6 +62,15 @@ def test_any_nan_is_the_same_and_no_number(dtype: Any) -> None:
     with np.errstate(all="ignore"):
         assert ulps_apart(nan, -nan) == 0
     assert ulps_apart(nan, one) == ulps_apart(one, nan) == FAR
+
+
+def test_elements_are_counted_by_how_far_they_are_apart() -> None:
+    wanted = np.array([1.0, 2.0, np.nan, 4.0, 0.0, np.nan])
+    found = np.array([1.0, np.nextafter(2.0, 3.0), np.nan, np.nan, -0.0, 1.0])
+    assert histogram(found, wanted) == {0: 2, 1: 2, FAR: 2}
+    assert histogram(wanted[:0], wanted[:0]) == {}
+    outcome = Outcome(subjects()[0], ulps=Counter({0: 5, 16: 1, 17: 2, 33: 1, FAR: 3}))
+    assert outcome.as_json()["ulps"] == {"0": 5, "16": 3, "32": 1, str(2**62): 3}
 
 
 def test_the_most_of_all_elements_counts() -> None:
@@ -121,7 +131,7 @@ def planted(monkeypatch: pytest.MonkeyPatch, concept: str, old: str, new: str) -
     assert source.text.count(old) == 1
     text = source.text.replace(old, new)
     other = sources.Source(source.name, text, source.headers, f"{source.digest} {new}")
-    monkeypatch.setattr(build, "OPTIMIZED", ("-O1",))
+    monkeypatch.setattr(build, "OPTIMIZED", ("-O0",))
     monkeypatch.setattr(sources, "read", lambda name: other if name == concept else READ(name))
 
 
@@ -174,7 +184,8 @@ def test_the_command_says_where_it_ran_and_writes_a_report(
     assert "evidence from a GPU: none" in printed
     found = json.loads((tmp_path / "build" / "parity.json").read_text())
     assert (found["where"], found["inputs"], len(found["functions"])) == ("host", 4, 2)
-    assert found["sources"] == source_hashes()
+    assert found["sources"] == source_hashes("host")
+    assert found["functions"][0]["ulps"] == {"0": found["functions"][0]["elements"]}
     assert found["functions"][0]["inputs"] == 4 and found["functions"][0]["bound"] == 0
     assert not (tmp_path / "evidence").exists()
 

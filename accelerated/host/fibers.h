@@ -50,6 +50,30 @@ inline void race_release(void*) {}
 
 constexpr size_t STACK = 256 << 10;  // bytes of address space; pages that are never touched cost nothing
 
+// Stacks that no fiber has, for the next launch from this thread: to map 256 of them takes longer than most launches. Sanitizers
+// watch every access, so under them a stack is never another fiber's.
+struct Stacks {
+#if defined(PROOFGRAD_SANITIZE_THREAD) || defined(PROOFGRAD_SANITIZE_ADDRESS)
+    static constexpr size_t MOST = 0;
+#else
+    static constexpr size_t MOST = 1024;
+#endif
+    char* kept[MOST + 1];
+    size_t count = 0, size = 0;  // of each
+    bool keep(char* stack)
+    {
+        if (count == MOST) return false;
+        kept[count++] = stack;
+        return true;
+    }
+    char* take() { return count ? kept[--count] : nullptr; }
+    ~Stacks()
+    {
+        while (count) munmap(kept[--count], size);
+    }
+};
+inline thread_local Stacks stacks;
+
 struct Fiber {
     char* stack = nullptr;
     size_t size = 0;
@@ -131,7 +155,7 @@ constexpr size_t SAVED = 20, ENTRY = 11, WORDS = 20;
 
 inline Fiber::~Fiber()
 {
-    if (stack) munmap(stack, size);
+    if (stack && !stacks.keep(stack)) munmap(stack, size);
 #ifdef PROOFGRAD_SANITIZE_THREAD
     if (stack && race) __tsan_destroy_fiber(race);
 #endif
@@ -141,13 +165,16 @@ inline Fiber::~Fiber()
 inline void Fiber::make_stack()
 {
     const size_t page = size_t(sysconf(_SC_PAGESIZE));
-    size = STACK + page;
-    void* const memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED || mprotect(memory, page, PROT_NONE) != 0) {
-        fprintf(stderr, "proofgrad: no memory for the stack of a CUDA thread\n");
-        abort();
+    stacks.size = size = STACK + page;
+    stack = stacks.take();
+    if (!stack) {
+        void* const memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (memory == MAP_FAILED || mprotect(memory, page, PROT_NONE) != 0) {
+            fprintf(stderr, "proofgrad: no memory for the stack of a CUDA thread\n");
+            abort();
+        }
+        stack = static_cast<char*>(memory);
     }
-    stack = static_cast<char*>(memory);
     bottom = stack;
     extent = size;
 }

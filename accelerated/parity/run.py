@@ -7,8 +7,9 @@ import importlib.metadata
 import json
 import os
 import platform
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,14 @@ from accelerated import cuda, sources
 from accelerated.host import build
 from accelerated.parity.inputs import seeded
 from accelerated.parity.subjects import BFLOAT16, BOUND, Call, Subject, moved
-from accelerated.parity.ulps import ulps_apart
+from accelerated.parity.ulps import histogram
 from reference.contracts import level
 
 FORMAT = 1  # of the file
 CONCEPTS = ("adam", "clipping", "sgd")
 VERSIONS = ("numpy", "ml_dtypes", "cupy-cuda12x", "cupy-cuda13x", "cuda-bindings", "nvidia-cuda-nvrtc")
+HOST_RUNTIME = ("accelerated/host/*.py", "accelerated/host/*.h", "accelerated/host/*.cpp")
+FEW_ULPS = 16  # up to here a histogram counts each distance by itself
 
 
 class NoGPU(RuntimeError):
@@ -50,6 +53,7 @@ class Outcome:
     inputs: int = 0
     elements: int = 0
     most_ulps: int = 0
+    ulps: Counter[int] = field(default_factory=Counter)  # how many elements are how far apart
     worst: int | None = None  # the number of the input where the most ulps were found
     error: str = ""
 
@@ -69,10 +73,18 @@ class Outcome:
             "elements": self.elements,
             "most_ulps": self.most_ulps,
             "bound": BOUND,
+            "ulps": self._histogram(),
             "worst_input": self.worst,
             "error": self.error or None,
             "holds": self.holds,
         }
+
+    def _histogram(self) -> dict[str, int]:
+        """How many elements are how far apart; many ulps stand under the largest power of two that they reach."""
+        found: Counter[int] = Counter()
+        for ulps, count in self.ulps.items():
+            found[ulps if ulps <= FEW_ULPS else 1 << (ulps.bit_length() - 1)] += count
+        return {str(ulps): count for ulps, count in sorted(found.items())}
 
 
 def on_host() -> Place:
@@ -111,12 +123,14 @@ def compare(subject: Subject, place: Place, inputs: int, seed: int) -> Outcome:
     for number, source in enumerate(seeded(inputs, seed)):
         call = subject.draw(source)
         try:
-            ulps, elements = _compared(subject, call, place)
+            apart = _compared(subject, call, place)
         except Exception as error:  # whatever it is, it is a difference
             outcome.error = f"input {number}: {type(error).__name__}: {error}"
             return outcome
         outcome.inputs += 1
-        outcome.elements += elements
+        outcome.elements += apart.total()
+        outcome.ulps += apart
+        ulps = max(apart, default=0)
         if ulps > outcome.most_ulps:
             outcome.most_ulps, outcome.worst = ulps, number
     return outcome
@@ -131,15 +145,15 @@ def compare_all(subjects: Iterable[Subject], place: Place, inputs: int, seed: in
             yield compare(subject, place, inputs, seed)
 
 
-def _compared(subject: Subject, call: Call, place: Place) -> tuple[int, int]:
-    """The most ulps between two results, and how many elements they have."""
+def _compared(subject: Subject, call: Call, place: Place) -> Counter[int]:
+    """How many elements of two results are how many ulps apart."""
     with level("preconditions"), np.errstate(all="ignore"):
         wanted = subject.reference(*call.arguments, **call.settings)
         found = subject.accelerated(*moved(call.arguments, place.to), **call.settings)
     if len(found) != len(wanted):
         raise ValueError(f"there are {len(found)} results, not {len(wanted)}")
     pairs = [(np.asarray(place.back(own)), np.asarray(other)) for own, other in zip(found, wanted, strict=True)]
-    return max(ulps_apart(*pair) for pair in pairs), sum(other.size for _, other in pairs)
+    return sum((Counter(histogram(*pair)) for pair in pairs), Counter())
 
 
 def _holds_bfloat16(place: Place) -> bool:
@@ -149,13 +163,21 @@ def _holds_bfloat16(place: Place) -> bool:
         return False
 
 
-def source_hashes() -> dict[str, str]:
-    """What evidence is about: the kernels, and the functions that bring arrays to them."""
-    hashes = {f"{concept}.cu": sources.read(concept).digest for concept in CONCEPTS}
-    python = hashlib.sha256()
-    for path in sorted(sources.HERE.glob("*.py")):
-        python.update(path.read_bytes())
-    return {**hashes, "accelerated/*.py": python.hexdigest()}
+def source_hashes(kind: str = "gpu") -> dict[str, str]:
+    """What evidence is about: the kernels, what brings arrays to them, the comparison, the reference; and the host's runtime."""
+    kernels = {f"{concept}.cu": sources.read(concept).digest for concept in CONCEPTS}
+    root = sources.HERE.parent
+    patterns = ("accelerated/*.py", "accelerated/parity/*.py", "reference/**/*.py")
+    return {**kernels, **{each: _digest(root, each) for each in (*patterns, *(HOST_RUNTIME if kind == "host" else ()))}}
+
+
+def _digest(root: Path, pattern: str) -> str:
+    """A hash over the names and contents of files."""
+    digest = hashlib.sha256()
+    for path in sorted(root.glob(pattern)):
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest.update(f"{path.relative_to(root).as_posix()} {content}\n".encode())
+    return digest.hexdigest()
 
 
 def report(place: Place, outcomes: Iterable[Outcome], inputs: int, seed: int) -> dict[str, Any]:
@@ -168,7 +190,7 @@ def report(place: Place, outcomes: Iterable[Outcome], inputs: int, seed: int) ->
         "details": dict(place.details),
         "versions": {"python": platform.python_version(), **_versions()},
         "flags": list(cuda.FLAGS) if place.kind == "gpu" else [*build.FLAGS, *build.OPTIMIZED],
-        "sources": source_hashes(),
+        "sources": source_hashes(place.kind),
         "inputs": inputs,
         "seed": seed,
         "functions": [outcome.as_json() for outcome in outcomes],

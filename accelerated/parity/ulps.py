@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -17,23 +18,24 @@ def ulps_apart(found: Any, wanted: Any) -> int:
 
     Raises: TypeError or ValueError for arrays of two dtypes or shapes.
     """
+    return max(histogram(found, wanted), default=0)
+
+
+def histogram(found: Any, wanted: Any) -> dict[int, int]:
+    """How many elements of two arrays are how many floats apart, as `ulps_apart` counts them.
+
+    Raises: TypeError or ValueError for arrays of two dtypes or shapes.
+    """
     if found.dtype != wanted.dtype:
         raise TypeError(f"results have two dtypes, {found.dtype} and {wanted.dtype}")
     if found.shape != wanted.shape:
         raise ValueError(f"results have two shapes, {found.shape} and {wanted.shape}")
-    if not wanted.size:
-        return 0
-    ours, theirs = np.isnan(found), np.isnan(wanted)
-    if np.any(ours != theirs):
-        return FAR
-    apart = [abs(int(a) - int(b)) for a, b in zip(*_different(found, wanted, theirs), strict=True)]
-    return max(apart, default=0)
-
-
-def _different(found: Any, wanted: Any, nan: Any) -> tuple[Any, Any]:
-    """The places in the order of all floats where two arrays differ."""
-    x, y = _places(found)[~nan.ravel()], _places(wanted)[~nan.ravel()]
-    return x[x != y], y[x != y]
+    ours, theirs = np.isnan(found).ravel(), np.isnan(wanted).ravel()
+    x, y = (_places(each)[~(ours | theirs)] for each in (found, wanted))
+    apart = Counter(abs(int(a) - int(b)) for a, b in zip(x[x != y], y[x != y], strict=True))
+    apart[FAR] += int(np.count_nonzero(ours != theirs))
+    apart[0] += wanted.size - apart.total()
+    return {ulps: count for ulps, count in sorted(apart.items()) if count}
 
 
 def _places(x: Any) -> Any:

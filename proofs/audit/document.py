@@ -6,14 +6,25 @@ differ in times alone. ``schema.json`` says the same for other programs; a test 
 
 from __future__ import annotations
 
-from typing import Literal, TypedDict
+from typing import Any, Literal, TypedDict
 
 FORMAT = "proofgrad-audit/1"
+TESTS_FORMAT = 1  # of tests.json, which a whole run of the tests leaves
+TIMES = frozenset(
+    {"made", "when", "seconds", "age_days"}
+)  # whatever has these names may differ between reports of one state
 
 # What a claim's verdict comes to for a reader. Only the first three are as they should be.
 Standing = Literal["proved", "exhausted", "kept false", "refuted", "undecided", "vacuous", "not run"]
 PartStatus = Literal["complete", "partial", "failed", "stale", "not run"]
 Column = Literal["reference", "accelerated", "proofs", "tests"]
+
+
+def without_times(value: Any) -> Any:
+    """A document, or a part of it, without its times: equal for two reports of one state."""
+    if isinstance(value, dict):
+        return {key: without_times(part) for key, part in value.items() if key not in TIMES}
+    return [without_times(part) for part in value] if isinstance(value, list) else value
 
 
 class Machine(TypedDict):
@@ -102,7 +113,10 @@ class Theory(TypedDict):
 
 
 class Function(TypedDict):
-    """The source of a function that claims speak of; ``clauses`` are its contract, in order."""
+    """The source of a function that claims speak of, its contract included; of one that starts kernels, theirs.
+
+    A function whose source was not found has no file, and the line 0.
+    """
 
     name: str
     file: str
@@ -173,7 +187,11 @@ class Twin(TypedDict):
 
 
 class Claim(TypedDict):
-    """One claim as an argument, from law to second opinion."""
+    """One claim as an argument, from law to second opinion.
+
+    ``seconds`` are those that it took when it was really done, in whatever run that was (`Result.cost`): not those of a run
+    that found everything in the cache.
+    """
 
     id: str
     family: str
@@ -292,7 +310,7 @@ class Compared(TypedDict):
     elements: int
     most_ulps: int | None
     bound: int
-    ulps: dict[str, int] | None  # histogram: ulps -> elements, if it was counted
+    ulps: dict[str, int] | None  # histogram: ulps -> elements, if it was counted; above 16 by powers of two
     holds: bool
     error: str | None
 

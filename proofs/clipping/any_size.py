@@ -17,14 +17,16 @@ from typing import Any
 import numpy as np
 import z3
 
-from proofs.clipping.norm_cuts import SURELY, TINY, U
+from proofs.clipping.element_cuts import TINY, U
+from proofs.clipping.norm_cuts import SURELY
 from proofs.clipping.norms import FLOATS, clip_run, near_the_norm
 from proofs.prover.claims import CLAIMS, Claim, Obligation
 from proofs.prover.describe import location_of, sampled_twin
 from proofs.prover.obligations import lemma, script_witness
 from proofs.symbolic.inputs import Array, Arrays
 from proofs.symbolic.real import rational
-from reference.clipping import MOST_SHRUNK, NORMS, Norm, clip_by_global_norm, scale_toward_zero, shrink_factor
+from reference.clipping import NORMS, Norm, clip_by_global_norm, scale_toward_zero, shrink_factor
+from reference.clipping_clauses import MOST_SHRUNK
 from reference.reductions import MOST_TERMS, SUM_ERROR
 
 COUNT, MASS = z3.Reals("count mass")  # how many elements; the exact sum of the squares of the gradients

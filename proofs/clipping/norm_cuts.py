@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import Any, NamedTuple
 
 import z3
 
+from proofs.clipping.element_cuts import (
+    TINY,
+    Element,
+    Scaling,
+    U,
+    below_two_units,
+    elements_of,
+    factor_reach,
+    no_larger,
+    power_sum,
+    reach_cuts,
+    scaled_limit,
+    summed_elements,
+)
 from proofs.reductions import real, reals
 from proofs.symbolic.paths import Path
 from proofs.symbolic.real import magnitude, rational
 from proofs.symbolic.rounded import exact_quotient
 from proofs.symbolic.terms import sum_of
-from reference.clipping import MOST_SHRUNK, NORMS
+from reference.clipping import NORMS
+from reference.clipping_clauses import MOST_SHRUNK
 from reference.reductions import SUM_ERROR
 
-U = Fraction(1, 1 << 53)
-TINY = rational(Fraction(2) ** -1000)
 SURELY = NORMS[2.0].surely_within
 
 
@@ -53,12 +65,12 @@ class Known(NamedTuple):
 
 def norm_cuts(path: Path, arguments: dict[str, Any], result: Any, tight: Any = None) -> None:
     """From the contract of the sum of squares to the squares themselves, on each branch."""
-    total = path.last("sum_of_squares").result
+    total = power_sum(path).result
     grads = [g for grad in arguments["grads"] for g in reals(grad)]
     terms = Terms(grads, real(total.value), real(total.unit), real(arguments["max_norm"]))
     value, unit, limit, weight = terms.value, terms.unit, terms.limit, terms.weight
     squares, error, exact = sum_of(terms.squares), rational(SUM_ERROR), total.exact.elements.item()
-    contract = path.last("sum_of_squares").contract
+    contract = power_sum(path).contract
     positive = path.prove("unit and max_norm are positive", z3.And(unit > 0, limit > 0))
     path.prove("the sum is 0 or at least 1/2", z3.Or(value == 0, value >= rational(0.5)), using=contract)
     known = Known(
@@ -92,18 +104,6 @@ def norm_cuts(path: Path, arguments: dict[str, Any], result: Any, tight: Any = N
             tight(path, terms, known, shrunk, arguments["grads"][0].dtype)
     else:
         reached_cuts(path, terms, known, ratio, weighed, exact)
-
-
-def below_two_units(path: Path, grad: z3.ArithRef, unit: z3.ArithRef) -> z3.BoolRef:
-    """What the sum's contract says of one element alone."""
-    contract = path.last("sum_of_squares").contract
-    own = [fact for fact in path.facts_about(grad, among=contract) if not (z3.is_or(fact) or z3.is_implies(fact))]
-    value = real(path.last("sum_of_squares").result.value)
-    return path.prove(
-        "an element is below two units",
-        z3.And(grad > -2 * unit, grad < 2 * unit),
-        using=path.facts_without(value, among=own),
-    )
 
 
 def far_cuts(path: Path, terms: Terms, known: Known) -> None:
@@ -161,16 +161,6 @@ def exceeded_cuts(path: Path, terms: Terms, known: Known, ratio: Any, weighed: A
     )
 
 
-class Element(NamedTuple):
-    """An element on its way: gradient, exact quotient by the unit, its rounded product with the factor, the result."""
-
-    grad: z3.ArithRef
-    quotient: z3.ArithRef
-    product: z3.ArithRef
-    toward_zero: z3.ArithRef
-    result: z3.ArithRef
-
-
 class ElementCuts(NamedTuple):
     """What is proven about an element: its result's square, its quotient, its product, its reach."""
 
@@ -180,23 +170,6 @@ class ElementCuts(NamedTuple):
     low: z3.BoolRef
     same: z3.BoolRef
     small: z3.BoolRef
-
-
-def elements_of(path: Path, unit: z3.ArithRef) -> list[Element]:
-    """The elements of all gradients that were shrunk."""
-    shrunk = [call for call in path.calls if call.function == "shrink"]
-    truncated = [call for call in path.calls if call.function == "scale_toward_zero"]
-    return [
-        Element(g, exact_quotient(g, unit), p, s, out)
-        for outer, inner in zip(shrunk, truncated, strict=True)
-        for g, p, s, out in zip(
-            reals(outer.arguments["grad"]),
-            reals(inner.arguments["x"]),
-            reals(inner.result),
-            reals(outer.result),
-            strict=True,
-        )
-    ]
 
 
 class Shrunk(NamedTuple):
@@ -240,10 +213,9 @@ def shrink_cuts(path: Path, terms: Terms, known: Known) -> Shrunk:
     )
     parted = path.prove("its square", (rest * rest) * scale == limit * limit, using=[whole])
     at_least_one = path.prove("the rest squared", rest * rest >= 1, using=[whole])
+    reached = factor_reach(path, rest, whole)
     contract = path.prove(
-        "the factor reaches at most",
-        power * value <= (rest * rest) * rational(MOST_SHRUNK**2),
-        using=[*path.facts_about(factor), *path.facts_about(rest), whole],
+        "the factor reaches at most", power * value <= (rest * rest) * rational(MOST_SHRUNK**2), using=reached.most
     )
     cuts = [element_cuts(path, terms, known, element, factor, limit_unit, some, above) for element in elements]
     squares = [cut.square for cut in cuts]
@@ -330,27 +302,11 @@ def element_cuts(
     path: Path, terms: Terms, known: Known, element: Element, factor: Any, limit_unit: Any, some: Any, above: Any
 ) -> ElementCuts:
     """The square of a result is at most the scaled square of its quotient, but for rounding."""
-    grad, quotient, product, result = element.grad, element.quotient, element.product, element.result
-    unit = terms.unit
+    quotient, product, result = element.quotient, element.product, element.result
+    scaling = Scaling(terms.unit, factor, limit_unit, known.positive, some)
     scale, power = limit_unit * limit_unit, factor * factor
     reach = magnitude(quotient) * factor
-    below = below_two_units(path, grad, unit)
-    bounded = path.prove(
-        "the quotient is below 2",
-        z3.And(quotient > -2, quotient < 2),
-        using=[below, known.positive, *path.facts_about(quotient * unit)[:1]],
-    )
-    small = path.prove("its product is below 8", z3.And(reach >= 0, reach <= 8), using=[bounded, some])
-    near = path.prove(
-        "the product is near",
-        magnitude(product) <= reach * (1 + rational(2 * U)) + TINY,
-        using=[*path.facts_about(product), *path.facts_about(quotient), bounded, some],
-    )
-    low = path.prove(
-        "the product from below",
-        magnitude(product) >= reach * (1 - rational(2 * U)) - TINY,
-        using=[*path.facts_about(product)[:-1], *path.facts_about(quotient)[:-1], bounded, some],
-    )
+    bounded, small, near, low = reach_cuts(path, scaling, element)
     square = path.prove(
         "so is its square",
         product * product <= (1 + rational(5 * U)) * (reach * reach) + TINY,
@@ -358,11 +314,7 @@ def element_cuts(
         forgetting=[reach],
     )
     same = path.prove("the square of the reach", reach * reach == power * (quotient * quotient), using=[small])
-    shrunk = path.prove(
-        "the result is no larger",
-        magnitude(result) <= magnitude(product * limit_unit),
-        using=[*path.facts_about(element.toward_zero), some],
-    )
+    shrunk = no_larger(path, scaling, element)
     squared = path.prove("nor its square", result * result <= (product * product) * scale, using=[shrunk])
     return ElementCuts(
         path.prove(
@@ -388,9 +340,9 @@ def bound_sum(path: Path, arguments: dict[str, Any]) -> None:
         z3.And(quotient > 0, quotient < 2.0**65),
         using=[near, *path.facts_about(quotient * unit)[:1]],
     )
-    grads = [g for grad in path.last("sum_of_squares").arguments["arrays"] for g in reals(grad)]
+    grads = summed_elements(path)
     weight = unit * unit
-    contract = path.last("sum_of_squares").contract
+    contract = power_sum(path).contract
     below = [below_two_units(path, g, unit) for g in grads]
     small = [
         path.prove("its square is below four", g * g <= 4 * weight, using=[each, near])
@@ -409,49 +361,12 @@ def bound_sum(path: Path, arguments: dict[str, Any]) -> None:
 
 def bound_total(path: Path, arguments: dict[str, Any]) -> None:
     """Before the factor: the sum exceeds the square of the ratio, but for the margin, so it is not 0."""
-    grads = [g for grad in path.last("sum_of_squares").arguments["arrays"] for g in reals(grad)]
+    grads = summed_elements(path)
     value, _, _, ratio = scaled_limit(path, path.last("fits").arguments["total"])
-    contract = path.last("sum_of_squares").contract
+    contract = power_sum(path).contract
     path.prove("the sum is 0 or at least 1/2", z3.Or(value == 0, value >= rational(0.5)), using=contract)
     known = path.facts_without(*grads)
     path.prove("the sum is at least 1/2", value >= rational(0.5), using=known)
     path.memory["exceeded"] = path.prove(
         "the sum exceeds the ratio", value * (1 + rational(20 * U)) >= ratio * ratio, using=known
     )
-
-
-def scaled_limit(path: Path, total: Any) -> tuple[z3.ArithRef, z3.ArithRef, z3.ArithRef, z3.ArithRef]:
-    """The sum of squares, its unit, max_norm, and the exact quotient of max_norm by the unit."""
-    value, unit = real(total.value), real(total.unit)
-    limit, ratio = next(
-        (pair[1], pair[0]) for key, pair in path.memory.items() if key[0] == "quotient" and key[2] == unit.get_id()
-    )
-    return value, unit, limit, ratio
-
-
-def bound_factor(path: Path, arguments: dict[str, Any]) -> None:
-    """Before an array is shrunk: the factor is at most 4."""
-    factor = real(arguments["factor"])
-    if ("bounded", factor.get_id()) in path.memory:
-        return
-    path.memory["bounded", factor.get_id()] = factor
-    call = path.last("shrink_factor")
-    path.prove(
-        "the factor lies in (0, 4]",
-        z3.And(factor > 0, factor <= 4),
-        using=[*path.facts_about(factor), *_ranges(path, call)],
-    )
-
-
-def _ranges(path: Path, call: Any) -> list[z3.BoolRef]:
-    """The preconditions that a call of shrink_factor met."""
-    total, limit = real(call.arguments["total"]), real(call.arguments["limit"])
-    return [
-        path.prove(
-            "the total's range",
-            z3.And(total >= rational(0.5), limit >= 1, limit <= 2),
-            using=path.facts_without(
-                *[g for grad in path.last("sum_of_squares").arguments["arrays"] for g in reals(grad)]
-            ),
-        ),
-    ]

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from proofs.clipping.norm_cuts import bound_factor, bound_sum, bound_total, norm_cuts
+from proofs.clipping.element_cuts import bound_factor
+from proofs.clipping.norm_cuts import bound_sum, bound_total, norm_cuts
 from proofs.clipping.tight_cuts import tight_cuts
 from proofs.prover.claims import Twin
 from proofs.prover.describe import prove, sampled_twin
@@ -52,8 +53,8 @@ PIECES: dict[Callable[..., Any], Use] = {
 PIECE_CLAIMS = ("CLIP-5", "CLIP-8", "RED-1", "RED-2")
 
 
-def near_the_norm(dtype: Any, generator: random.Random) -> dict[str, Any]:
-    """Two gradients and a max_norm that is often just beside their norm; sometimes all are zero."""
+def near_the_norm(dtype: Any, generator: random.Random, norm_type: float = 2.0) -> dict[str, Any]:
+    """A few gradients and a max_norm that is often just beside their norm; sometimes all are zero."""
     count = generator.choice((1, 2, 4))
     grads = [
         np.array(
@@ -62,7 +63,7 @@ def near_the_norm(dtype: Any, generator: random.Random) -> dict[str, Any]:
     ]
     wide = grads[0].astype(np.float64)
     largest = float(np.max(np.abs(wide))) or 1.0
-    norm = largest * float(np.sqrt(np.sum(np.square(wide / largest)))) or 1.0
+    norm = largest * float(np.linalg.norm(wide / largest, norm_type)) or 1.0
     factor = generator.choice(
         (1.0, 1.0, 1 - 2.0**-52, 1 + 2.0**-52, 0.75, generator.random(), 2.0 ** -generator.randint(0, 600))
     )
@@ -70,7 +71,7 @@ def near_the_norm(dtype: Any, generator: random.Random) -> dict[str, Any]:
     return {
         "grads": grads,
         "max_norm": np.float64(max_norm if 0 < max_norm < np.inf else 1.0),
-        "norm_type": 2.0,
+        "norm_type": norm_type,
     }
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from proofs.clipping.norm_cuts import bound_factor, bound_sum, bound_total
+from proofs.clipping.element_cuts import bound_factor
+from proofs.clipping.norm_cuts import bound_sum, bound_total
 from proofs.clipping.norms import FLOATS, NUMBER, PIECE_CLAIMS, PIECES
 from proofs.prover.describe import prove, sampled_twin, twin
 from proofs.prover.same_calls import Elementwise

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import z3
 
-from proofs.clipping.norm_cuts import TINY, Element, Known, Shrunk, Terms, U
+from proofs.clipping.element_cuts import (
+    BELOW_ONE,
+    Element,
+    Scaling,
+    U,
+    factor_reach,
+    is_lost,
+    kept_cuts,
+    units_in_range,
+)
+from proofs.clipping.norm_cuts import Known, Shrunk, Terms
 from proofs.symbolic.formats import format_of
 from proofs.symbolic.paths import Path
 from proofs.symbolic.real import magnitude, rational
-from proofs.symbolic.rounded import exact_quotient, lies_in_range
+from proofs.symbolic.rounded import exact_quotient
 from proofs.symbolic.terms import sum_of
-from reference.clipping import LEAST_SHRUNK
+from reference.clipping_clauses import LEAST_SHRUNK
 from reference.reductions import SUM_ERROR
 
-BELOW_ONE = 1 - rational(20 * U)  # what factor · limit_unit / unit is at most
 LITTLE = rational(Fraction(2) ** -990)
 
 
@@ -31,7 +39,7 @@ def tight_cuts(path: Path, terms: Terms, known: Known, shrunk: Shrunk, dtype: An
     reached = path.prove(
         "the factor reaches at least",
         power * value >= (rest * rest) * rational(LEAST_SHRUNK**2),
-        using=[*path.facts_about(shrunk.factor), *path.facts_about(rest), shrunk.whole],
+        using=factor_reach(path, rest, shrunk.whole).least,
     )
     heavier = path.prove(
         "the scaled sum is not far",
@@ -79,11 +87,6 @@ def tight_cuts(path: Path, terms: Terms, known: Known, shrunk: Shrunk, dtype: An
     )
 
 
-def is_lost(element: Element, dtype: Any) -> z3.BoolRef:
-    """The result is too small for the full precision of its format."""
-    return z3.And(magnitude(element.result) < rational(format_of(np.dtype(dtype)).least_normal), element.grad != 0)
-
-
 def factor_below_one(path: Path, terms: Terms, known: Known, shrunk: Shrunk) -> z3.BoolRef:
     """Where something is clipped, elements shrink: factor · limit_unit is below the unit."""
     value, unit, limit = terms.value, terms.unit, terms.limit
@@ -129,43 +132,22 @@ def element_from_below(
     path: Path, terms: Terms, known: Known, shrunk: Shrunk, small_factor: Any, element: Element, dtype: Any
 ) -> z3.BoolRef:
     """The square of a result is at least the scaled square of its quotient, but for rounding."""
-    grad, quotient, product, result = element.grad, element.quotient, element.product, element.result
+    quotient, product, result = element.quotient, element.product, element.result
     factor, limit_unit, power, scale = shrunk.factor, shrunk.limit_unit, shrunk.power, shrunk.scale
     unit, cuts = terms.unit, shrunk.cuts[shrunk.elements.index(element)]
-    form = format_of(np.dtype(dtype))
-    keep = 1 - rational(2 * form.unit_roundoff)
-    reach, size = magnitude(quotient) * factor, magnitude(product)
+    keep = 1 - rational(2 * format_of(np.dtype(dtype)).unit_roundoff)
+    reach = magnitude(quotient) * factor
     lost = is_lost(element, dtype)
-    in_range = lies_in_range(grad, form)
-    back = path.prove(
-        "quotient times unit",
-        magnitude(quotient) * unit == magnitude(grad),
-        using=[*path.facts_about(quotient * unit)[:1], known.positive],
-    )
-    less = path.prove(
-        "the reach is below the element",
-        reach * limit_unit <= magnitude(grad) * BELOW_ONE,
-        using=[back, small_factor, shrunk.some],
-        forgetting=[magnitude(quotient)],
-    )
-    no_larger = path.prove(
-        "the product is below the element",
-        size * limit_unit <= magnitude(grad) * (1 - rational(16 * U)) + TINY * limit_unit,
-        using=[less, cuts.near, shrunk.some],
-        forgetting=[reach],
-    )
-    tame = path.prove(
-        "so it is in range",
-        size * limit_unit <= rational(form.largest),
-        using=[no_larger, in_range, *unit_in_range(path, terms, shrunk, form)],
-        forgetting=[size * limit_unit],
-    )
-    unmoved = path.prove("scaled sizes", magnitude(product * limit_unit) == size * limit_unit, using=[shrunk.some])
-    kept = path.prove(
-        "a result from below",
-        z3.Or(lost, magnitude(result) >= keep * (size * limit_unit) - TINY * limit_unit),
-        using=[*path.facts_about(element.toward_zero), tame, unmoved, no_larger, shrunk.some, cuts.near, back],
-        forgetting=[size * limit_unit, product * limit_unit, reach],
+    kept = kept_cuts(
+        path,
+        Scaling(unit, factor, limit_unit, known.positive, shrunk.some),
+        element,
+        cuts.near,
+        small_factor,
+        lambda form: units_in_range(
+            path, unit, limit_unit, path.facts_about(terms.weight, terms.limit * terms.limit), form
+        ),
+        dtype,
     )
     squared = path.prove(
         "its square from below",
@@ -189,24 +171,3 @@ def element_from_below(
         using=[result_squared, squared, cuts.same, shrunk.above],
         forgetting=[product * product, power * (quotient * quotient), reach * reach, scale, result * result],
     )
-
-
-def unit_in_range(path: Path, terms: Terms, shrunk: Shrunk, form: Any) -> Sequence[z3.BoolRef]:
-    """The unit is no larger than the largest number, and limit_unit not far above it."""
-    if "unit in range" not in path.memory:
-        some = [lies_in_range(g, form) for g in terms.grads]
-        contract = path.last("sum_of_squares").contract
-        nonzero = path.prove(
-            "some element is not 0",
-            z3.Or(*[g != 0 for g in terms.grads]),
-            using=[*contract, *path.facts_about(terms.weight, terms.limit * terms.limit)],
-        )
-        path.memory["unit in range"] = [
-            path.prove("the unit is in range", terms.unit <= rational(form.largest), using=[*contract, *some, nonzero]),
-            path.prove(
-                "the other unit is not far above",
-                shrunk.limit_unit <= 2.0**66 * terms.unit,
-                using=[*path.facts_about(shrunk.limit_unit), *path.facts_about(terms.limit)],
-            ),
-        ]
-    return path.memory["unit in range"]

@@ -11,8 +11,9 @@ from accelerated import adam, sgd
 from accelerated.cuda import FLAGS
 from accelerated.steps import Optimizer
 from proofs.adam import whole as adam_whole
+from proofs.cuda.bugs import ALL, FEW, SOME, Bug, Sizes
 from proofs.cuda.runs import prove_apart
-from proofs.cuda.steps import ALL, FEW, SOME, Bug, Kernels, Sizes, prove_kernels
+from proofs.cuda.steps import Kernels, prove_kernels
 from proofs.prover.symbolic_run import Run
 from proofs.sgd import whole as sgd_whole
 from proofs.symbolic.array import truth

@@ -17,15 +17,15 @@ from accelerated.clipping import FIELDS
 from accelerated.launch import PACK
 from accelerated.sources import Source
 from proofs.cuda.arrays import contents, place, scalar
+from proofs.cuda.bugs import Bug
 from proofs.cuda.device import DeviceArray, kernels_of
 from proofs.cuda.machine import launch as interpret
 from proofs.cuda.memory import Memory
-from proofs.cuda.runs import KernelRun, hunt, on_device, prove_apart
-from proofs.cuda.steps import TRIES, Bug
-from proofs.cuda.values import Concrete
-from proofs.prover.claims import CLAIMS, Claim, Obligation, Twin
+from proofs.cuda.runs import KernelRun, on_device, prove_apart
+from proofs.cuda.stated import TRIES, prove_runs
+from proofs.cuda.values import Concrete, theory_of
+from proofs.prover.claims import Claim
 from proofs.prover.describe import location_of, statement_of
-from proofs.prover.obligations import obligations
 from proofs.prover.symbolic_run import Run
 from proofs.symbolic.array import SymbolicArray, truth
 from proofs.symbolic.ieee import IEEE
@@ -42,11 +42,6 @@ NUMBER = Array(np.float64)
 WARP = 32
 TAIL = "for (long long i = rest + threadIdx.x; i < end; i += stride) step.template at<1>(i);"
 DOUBLE = np.dtype(np.float64)
-
-
-def theory_of(array: Any) -> Theory:
-    """The theory of an array's elements."""
-    return array.theory if isinstance(array, SymbolicArray) else Concrete()
 
 
 def stacked(theory: Theory, numbers: Sequence[Any]) -> Any:
@@ -68,12 +63,13 @@ class OnElements:
     source: Source
     flags: tuple[str, ...] = cuda.FLAGS
     shift: int = 0
+    in_place: bool = False
 
     def written(self, grad: Any, *numbers: Any, decision: Sequence[Any] = ()) -> Any:
         """The array that the kernel writes; ``decision``, if there is one, is where the kernel reads it."""
         memory = Memory(theory_of(grad))
-        read = place(memory, "grad", grad, shift=self.shift)
-        out = memory.array("out", grad.size, grad.dtype)
+        read = place(memory, "grad", grad, shift=self.shift, writable=self.in_place)
+        out = read if self.in_place else memory.array("out", grad.size, grad.dtype)
         row = [DeviceArray(grad, region.base) for region in (read, out)]
         chunks, table = launch.chunks_of((grad.size,)), launch.table_of([row], [grad.size])
         placed = [place(memory, f"table {k}", each) for k, each in enumerate((*chunks, table))]
@@ -198,34 +194,22 @@ class KernelClaim:
     def claim(self, dtype: Any, bugs: Sequence[Bug], rests_on: Sequence[str] = ()) -> Claim:
         """Register it for a dtype."""
         variant = np.dtype(dtype).name
-
-        def build() -> Iterator[Obligation]:
-            for label, run in self.runs(dtype):
-                yield from obligations(run, label)
-
-        return CLAIMS.register(
-            Claim(
-                id=f"{self.clause}.{variant}",
-                row="cuda",
-                function=f"accelerated.clipping.{self.name}_{variant}",
-                statement=statement_of(self.function, self.clause),
-                verb="prove",
-                theory=f"IEEE({variant})",
-                bound=f"n = 1, {PACK // np.dtype(dtype).itemsize + 1}, and 2 misaligned",
-                build=build,
-                hunt=functools.partial(hunt, lambda: self.runs(dtype), self.clause, TRIES),
-                rests_on=tuple(rests_on),
-                twins=tuple(self._twin(dtype, bug) for bug in bugs),
-                location=location_of(self.function, self.clause),
-                clause=self.clause,
-            )
+        return prove_runs(
+            f"{self.clause}.{variant}",
+            self.clause,
+            functools.partial(self.runs, dtype),
+            bugs,
+            tries=20 * TRIES,
+            rests_on=rests_on,
+            function=f"accelerated.clipping.{self.name}_{variant}",
+            statement=statement_of(self.function, self.clause),
+            theory=f"IEEE({variant})",
+            bound=f"n = 1, {PACK // np.dtype(dtype).itemsize + 1}, and 2 misaligned",
+            location=location_of(self.function, self.clause),
         )
 
-    def _twin(self, dtype: Any, bug: Bug) -> Twin:
-        return Twin(bug.name, bug.why, exhaust=lambda: hunt(lambda: self.runs(dtype, bug), self.clause, 20 * TRIES))
 
-
-def _numbers(generator: random.Random, dtype: Any, size: int) -> Any:
+def finite_numbers(generator: random.Random, dtype: Any, size: int) -> Any:
     """Finite numbers: of any bits, moderate, or about the least normal one."""
     bits = np.frombuffer(generator.randbytes(size * np.dtype(dtype).itemsize), dtype).copy()
     moderate = np.array([generator.uniform(-2, 2) for _ in range(size)]).astype(dtype)
@@ -237,7 +221,7 @@ def _numbers(generator: random.Random, dtype: Any, size: int) -> Any:
 
 def _shrink_run(dtype: Any, size: int) -> Run:
     def draw(generator: random.Random) -> dict[str, Any]:
-        grad = _numbers(generator, dtype, size)
+        grad = finite_numbers(generator, dtype, size)
         peak = np.max(np.abs(grad)).astype(np.float64)
         unit = power_of_two_at_most(peak if peak > 0 else np.float64(1))
         limit_unit = power_of_two_at_most(np.maximum(unit * generator.choice((0.25, 0.5, 1.0, 2.0)), 5e-324))
@@ -266,8 +250,8 @@ def _nothing(path: Path, k: int, grad: Any, limit: Any) -> tuple[list[z3.ExprRef
 
 def _cut_run(dtype: Any, size: int) -> Run:
     def draw(generator: random.Random) -> dict[str, Any]:
-        limit = np.abs(_numbers(generator, dtype, 1))[0]
-        return {"grad": _numbers(generator, dtype, size), "limit": limit}
+        limit = np.abs(finite_numbers(generator, dtype, 1))[0]
+        return {"grad": finite_numbers(generator, dtype, size), "limit": limit}
 
     return Run(cut_kernel, {"grad": Array(dtype, (size,)), "limit": Array(dtype)}, IEEE(), draw=draw)
 

@@ -82,15 +82,20 @@ def _where(theory: Theory, condition: Any, left: Term, right: Term) -> Term:
 def compare(theory: Theory, relation: str, dtype: DType, a: Value, b: Value) -> Any:
     """A comparison; those that end with u hold for NaN too."""
     x, y = as_float(theory, a, dtype), as_float(theory, b, dtype)
-    unordered = logic("or", *(known(theory.apply("isnan", (each,), dtype)) for each in (x, y)))
     if relation in ("nan", "num"):
+        unordered = _is_unordered(theory, dtype, x, y)
         return unordered if relation == "nan" else logic("not", unordered)
     base = relation[:2]
     names = {"eq": "equal", "ne": "not_equal", "lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal"}
     found = known(theory.apply(names[base], (x, y), dtype))
     if len(relation) == 3:
-        return logic("or", unordered, found)
-    return logic("and", logic("not", unordered), found) if base == "ne" else found
+        return logic("or", _is_unordered(theory, dtype, x, y), found)
+    return logic("and", logic("not", _is_unordered(theory, dtype, x, y)), found) if base == "ne" else found
+
+
+def _is_unordered(theory: Theory, dtype: DType, x: Term, y: Term) -> Any:
+    """Whether one of two numbers is NaN."""
+    return logic("or", *(known(theory.apply("isnan", (each,), dtype)) for each in (x, y)))
 
 
 def test(theory: Theory, kind: str, dtype: DType, a: Value) -> Any:

@@ -144,6 +144,16 @@ CONCRETE: dict[str, Callable[..., int]] = {
     "lop3": _table,
 }
 
+
+def _leading_zeros(bits: z3.BitVecRef) -> z3.BitVecRef:
+    """How many zeros stand before the first 1."""
+    width = bits.size()
+    found = z3.BitVecVal(width, width)
+    for position in range(width):
+        found = z3.If(z3.Extract(position, position, bits) == 1, z3.BitVecVal(width - 1 - position, width), found)
+    return found
+
+
 SYMBOLIC: dict[str, Callable[..., Any]] = {
     "add": lambda kind, a, b: a + b,
     "sub": lambda kind, a, b: a - b,
@@ -157,6 +167,7 @@ SYMBOLIC: dict[str, Callable[..., Any]] = {
     "and": lambda kind, a, b: a & b,
     "or": lambda kind, a, b: a | b,
     "xor": lambda kind, a, b: a ^ b,
+    "clz": lambda kind, a: _leading_zeros(a),
     "shl": lambda kind, a, b: a << b,
     "shr": lambda kind, a, b: a >> b if kind == "s" else z3.LShR(a, b),
 }

@@ -144,7 +144,7 @@ def _integer(theory: Theory, instruction: Instruction, values: list[Value]) -> V
     if root not in integers.SYMBOLIC and not all(isinstance(operand, int) for operand in operands):
         raise unknown(instruction)
     result = integers.apply(root, kind[0], width, operands)
-    return integers.wrapped(result, 32) if root in ("popc", "clz", "bfind", "shiftamt") else result
+    return integers.resized(result, "u", width, 32) if root in ("popc", "clz", "bfind", "shiftamt") else result
 
 
 def _permuted(theory: Theory, a: Value, b: Value, selector: int, instruction: Instruction) -> Value:

@@ -12,6 +12,7 @@ import numpy as np
 import z3
 
 from proofs.cuda.faults import Fault
+from proofs.cuda.gathered import definitions
 from proofs.cuda.terms import Commuted, related, without_identities
 from proofs.cuda.values import tied
 from proofs.prover.claims import Exhaustion, Replay
@@ -19,6 +20,7 @@ from proofs.prover.obligations import judge
 from proofs.prover.symbolic_run import Run
 from proofs.symbolic.inputs import Array, Record, show
 from proofs.symbolic.paths import Duty, Path
+from proofs.symbolic.theory import Theory, conjunction
 
 APART, FORGOTTEN = "proven apart", "forgotten for"
 Step = Callable[..., Any]
@@ -40,6 +42,7 @@ class KernelRun(Run):
                 path.assume(fact)
             path.routine.clear()
             path.duties[:] = [dataclasses.replace(duty, hypotheses=self._needed(path, duty)) for duty in duties]
+            path.facts[:0] = definitions(path)
             yield path
 
     def _known(self, path: Path, duty: Duty) -> set[int]:
@@ -62,13 +65,20 @@ def prove_apart(
     goal: z3.BoolRef,
     forgetting: Sequence[z3.ExprRef] = (),
     using: Sequence[z3.BoolRef] | None = None,
+    parts: Callable[[z3.ExprRef], Sequence[z3.ExprRef]] | None = None,
 ) -> None:
     """Prove a part of the clause by itself, from some facts or all: it is left out of the clause, and no fact is added.
 
-    What holds whatever the terms of ``forgetting`` are holds for them.
+    What holds whatever the terms of ``forgetting`` are holds for them, and so for the ``parts`` of the statement, facts and
+    goal in one, in the form in which z3 writes it.
     """
+    facts = list(path.facts if using is None else using)
+    statement = goal
+    if parts is not None:
+        statement, facts = z3.simplify(z3.Implies(conjunction(facts), goal)), []
+        forgetting = [*forgetting, *parts(statement)]
     pairs = [(term, z3.Const(f"{name}!{i}", term.sort())) for i, term in enumerate(forgetting)]
-    path.duties.append(Duty(name, z3.substitute(goal, *pairs), tuple(path.facts if using is None else using)))
+    path.duties.append(Duty(name, z3.substitute(statement, *pairs), tuple(facts)))
     path.memory.setdefault(APART, {})[goal.get_id()] = goal
     path.memory[(FORGOTTEN, name)] = pairs
 
@@ -118,11 +128,11 @@ def _elements(dtype: Any, size: int, generator: random.Random) -> Any:
     return np.frombuffer(generator.randbytes(size * kind.itemsize), kind).copy()
 
 
-def on_device(run: Run, clause: str, step: Step, script: Any = None) -> KernelRun:
+def on_device(run: Run, clause: str, step: Step, script: Any = None, theory: Theory | None = None) -> KernelRun:
     """The run of a function of the reference, with a step on a device in its place."""
     fields = {field.name: getattr(run, field.name) for field in dataclasses.fields(run)}
     changed = {
-        "theory": Commuted(),
+        "theory": theory or Commuted(),
         "clauses": (clause,),
         "replaced": {run.function: step},
         "script": script,

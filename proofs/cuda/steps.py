@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
-import hashlib
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,69 +12,20 @@ import numpy as np
 
 from accelerated import cuda
 from accelerated.launch import CHUNK, PACK, THREADS
-from accelerated.sources import Source
 from accelerated.steps import Optimizer
+from proofs.cuda.bugs import ALL, FEW, SOME, Bug, Sizes
 from proofs.cuda.device import ARCHITECTURE, OnDevice, Window
-from proofs.cuda.runs import KernelRun, Labelled, hunt, of_size, on_device
-from proofs.prover.claims import CLAIMS, Aim, Claim, Exhaustion, Obligation, Twin
+from proofs.cuda.runs import KernelRun, of_size, on_device
+from proofs.cuda.stated import prove_runs, solver_for
+from proofs.prover.claims import CLAIMS, Claim
 from proofs.prover.describe import statement_of
-from proofs.prover.obligations import obligations
 from proofs.prover.symbolic_run import Run, Script
-from proofs.symbolic.formats import BFLOAT16
 from reference.hyperparameters import working_dtype
 
 SMALL_BLOCK = 8  # threads, where arrays are looked at as a whole: 32 elements in packs of four
 MIDDLE = 2**31 // CHUNK  # the first block beyond what 32 bits count
 TRIES = 3
 OTHER_ARCHITECTURES = tuple(each for each in cuda.ARCHITECTURES if each != ARCHITECTURE)
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """Numbers of elements: of arrays that are looked at as a whole, and of those that are too large for it."""
-
-    whole: tuple[int, ...]
-    huge: tuple[int, ...]
-
-    def __str__(self) -> str:
-        edges = f"; block edges in n = {', '.join(map(_power, self.huge))}" if self.huge else ""
-        return f"n = {', '.join(map(str, self.whole))}{edges}"
-
-
-def _power(n: int) -> str:
-    return f"2^{(n - 5).bit_length() - 1} + 5" if n > 2**31 else str(n)
-
-
-ALL = Sizes((0, 1, 3, 4, 5, 31, 32, 33), (CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK + 1, 2**31 + 5, 2**33 + 5))
-SOME = Sizes((1, 5, 33), (2**33 + 5,))
-FEW = Sizes((5,), ())
-ONE = Sizes((1, 5), ())  # aligned and misaligned
-
-
-@dataclass(frozen=True)
-class Bug:
-    """A change to a copy of the source, or other flags, and the sizes that show it.
-
-    Most are found by running the kernel on drawn numbers; a solver must find a counterexample to those that are ``solved``.
-    """
-
-    name: str
-    why: str
-    old: str = ""
-    new: str = ""
-    flags: tuple[str, ...] = cuda.FLAGS
-    sizes: Sizes = ONE
-    solved: bool = False
-
-    def planted(self, source: Source) -> Source:
-        """A copy of the source with the bug; what it changes must be there."""
-        if not self.old:
-            return source
-        if not any(self.old in text for text in (source.text, *source.headers.values())):
-            raise LookupError(f"the bug {self.name!r} changes {self.old!r}, which is not in {source.name}")
-        headers = {name: text.replace(self.old, self.new) for name, text in source.headers.items()}
-        digest = hashlib.sha256(f"{source.digest} {self.old} {self.new}".encode()).hexdigest()
-        return Source(source.name, source.text.replace(self.old, self.new), headers, digest)
 
 
 @dataclass(frozen=True)
@@ -153,38 +102,18 @@ def prove_kernels(name: str, kernels: Kernels, dtype: Any, sizes: Sizes, bugs: S
     variant = np.dtype(dtype).name
     held_to = f"{kernels.clause}.{variant}"
     module = kernels.optimizer.prefix
-    solver = solver_for(dtype)
-
-    def build() -> Iterator[Obligation]:
-        lemmas: set[str] = set()
-        witnesses = 0
-        for label, run in kernels.runs(dtype, sizes):
-            for obligation in obligations(run, label):
-                witnesses += obligation.aim is Aim.WITNESS
-                if obligation.aim is Aim.WITNESS and solver == "z3" and witnesses > 2:  # it takes long for them
-                    continue
-                if obligation.aim is Aim.GOAL and not obligation.clause:
-                    if obligation.query.smt2 in lemmas:  # the same question for another size
-                        continue
-                    lemmas.add(obligation.query.smt2)
-                yield asked_of(solver, obligation)
-
-    return CLAIMS.register(
-        Claim(
-            id=f"{name}.{variant}",
-            row="cuda",
-            function=f"accelerated.{module}.{kernels.step.__name__}",
-            statement=f"{kernels.clause} of the kernels: {statement_of(kernels.step, kernels.clause)}",
-            verb="prove",
-            theory=f"IEEE({variant})",
-            bound=f"any state, {sizes}; {_others(sizes)}: n = 5",
-            build=build,
-            hunt=functools.partial(hunt, lambda: kernels.runs(dtype, sizes), kernels.clause, TRIES),
-            rests_on=(held_to,) if held_to in CLAIMS else (),
-            twins=tuple(_twin(kernels, dtype, bug) for bug in bugs),
-            location=f"accelerated/{module}.cu",
-            clause=kernels.clause,
-        )
+    return prove_runs(
+        f"{name}.{variant}",
+        kernels.clause,
+        lambda bug: kernels.runs(dtype, sizes if bug is None else bug.sizes, bug),
+        bugs,
+        solver=solver_for(dtype),
+        rests_on=(held_to,) if held_to in CLAIMS else (),
+        function=f"accelerated.{module}.{kernels.step.__name__}",
+        statement=f"{kernels.clause} of the kernels: {statement_of(kernels.step, kernels.clause)}",
+        theory=f"IEEE({variant})",
+        bound=f"any state, {sizes}; {_others(sizes)}: n = 5",
+        location=f"accelerated/{module}.cu",
     )
 
 
@@ -192,27 +121,3 @@ def _others(sizes: Sizes) -> str:
     """What is run at 5 elements."""
     further = {ALL: ", misaligned arrays, other architectures", SOME: ", misaligned arrays"}
     return f"each option, third of three arrays, in place{further.get(sizes, '')}"
-
-
-def solver_for(dtype: Any) -> str:
-    """Who knows a format: Bitwuzla has no bfloat16."""
-    return "z3" if np.dtype(dtype) == BFLOAT16 else "bitwuzla"
-
-
-def asked_of(solver: str, obligation: Obligation) -> Obligation:
-    """The obligation, its question put to this solver."""
-    return dataclasses.replace(obligation, query=dataclasses.replace(obligation.query, solver=solver))
-
-
-def _twin(kernels: Kernels, dtype: Any, bug: Bug) -> Twin:
-    def runs() -> Labelled:
-        return kernels.runs(dtype, bug.sizes, bug)
-
-    def build() -> Iterator[Obligation]:
-        label, run = next(iter(runs()))
-        yield from obligations(run, label, f"twin:{bug.name}")
-
-    def exhaust() -> Exhaustion:
-        return hunt(runs, kernels.clause, TRIES)
-
-    return Twin(bug.name, bug.why, build=build if bug.solved else None, exhaust=None if bug.solved else exhaust)

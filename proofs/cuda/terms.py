@@ -17,14 +17,14 @@ class Commuted(IEEE):
     """IEEE floats, the operands of sums and products in an order that depends on them alone: a compiler may exchange them."""
 
     def do_add(self, a: Term, b: Term, dtype: DType) -> Term:
-        return super().do_add(*_ordered(a, b), dtype)
+        return super().do_add(*ordered(a, b), dtype)
 
     def do_multiply(self, a: Term, b: Term, dtype: DType) -> Term:
-        return super().do_multiply(*_ordered(a, b), dtype)
+        return super().do_multiply(*ordered(a, b), dtype)
 
     def cast(self, term: Term, source: DType, target: DType) -> Term:
         """Constants at once, as NumPy does it before they come here; two exact casts to ever wider formats as one."""
-        narrower = _widened_from(term) if is_float(target) else None
+        narrower = widened_from(term) if is_float(target) else None
         cast = super().cast(*(narrower or (term, source)), target)
         return z3.simplify(cast) if z3.is_fp_value(term) else cast
 
@@ -43,7 +43,7 @@ class Commuted(IEEE):
         return path.take(simple)
 
 
-def _widened_from(term: Term) -> tuple[Term, DType] | None:
+def widened_from(term: Term) -> tuple[Term, DType] | None:
     """The number that a cast without rounding has made this of, and its dtype."""
     if not z3.is_fp(term) or term.decl().kind() != z3.Z3_OP_FPA_TO_FP or term.num_args() != 2:
         return None
@@ -54,7 +54,8 @@ def _widened_from(term: Term) -> tuple[Term, DType] | None:
     return None if dtype is None else (inner, dtype)
 
 
-def _ordered(a: Term, b: Term) -> tuple[Term, Term]:
+def ordered(a: Term, b: Term) -> tuple[Term, Term]:
+    """Two operands in an order that depends on them alone."""
     return (a, b) if (a.hash(), a.get_id()) <= (b.hash(), b.get_id()) else (b, a)
 
 

@@ -14,6 +14,7 @@ import z3
 
 from proofs.cuda import idioms
 from proofs.cuda.faults import Fault
+from proofs.symbolic.array import SymbolicArray
 from proofs.symbolic.formats import BFLOAT16, format_of
 from proofs.symbolic.paths import Path, current
 from proofs.symbolic.terms import variables
@@ -77,11 +78,22 @@ class Concrete(Theory):
         return left if condition else right
 
 
+_CONSTANTS: dict[tuple[int, DType, type[Theory]], Term] = {}  # kernels name the same ones again and again
+
+
+def theory_of(array: Any) -> Theory:
+    """The theory of an array's elements."""
+    return array.theory if isinstance(array, SymbolicArray) else Concrete()
+
+
 def float_of_bits(theory: Theory, bits: Value, dtype: DType) -> Term:
     """The number whose bits these are."""
     width = dtype.itemsize * 8
     if isinstance(bits, int):
-        return theory.constant(np.frombuffer((bits & (1 << width) - 1).to_bytes(width // 8, "little"), dtype)[0], dtype)
+        key = (bits & (1 << width) - 1, dtype, type(theory))
+        if key not in _CONSTANTS:
+            _CONSTANTS[key] = theory.constant(np.frombuffer(key[0].to_bytes(width // 8, "little"), dtype)[0], dtype)
+        return _CONSTANTS[key]
     if isinstance(theory, Concrete):
         raise Fault(f"symbolic bits in a concrete run: {bits}")
     same = current().memory.get(("float of bits", bits.get_id()))

@@ -7,7 +7,7 @@ import difflib
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from proofs.mutation.operators import Change, changes, negated
 
@@ -42,6 +42,7 @@ class Module:
     source: str
     units: Mapping[str, Unit]
     beside: tuple[tuple[str, Unit], ...] = ()
+    _fingerprints: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @staticmethod
     def parse(path: str, source: str, beside: Iterable[str] = ()) -> Module:
@@ -62,8 +63,11 @@ class Module:
 
     def fingerprint(self, name: str) -> str:
         """A hash of all code that decides what a change to one unit does: what it concerns, and all that they use."""
-        deciding = _reachable(self.concerned(name), self._uses(ast.walk))
-        return digest(*sorted(f"{other} {_code(unit)}" for other, unit in self._all() if other in deciding))
+        if name not in self._fingerprints:  # many mutants ask for the same
+            deciding = _reachable(self.concerned(name), self._uses(ast.walk))
+            codes = sorted(f"{other} {_code(unit)}" for other, unit in self._all() if other in deciding)
+            self._fingerprints[name] = digest(*codes)
+        return self._fingerprints[name]
 
     def _all(self) -> Iterator[tuple[str, Unit]]:
         """The units of this module and of those beside it."""
@@ -118,8 +122,8 @@ class Module:
 
     def _running_parts(self, node: ast.AST) -> Iterator[ast.AST]:
         skipped = self._clause_arguments(node) if isinstance(node, ast.Call) else []
-        for field, value in ast.iter_fields(node):
-            if field in SILENT_FIELDS:
+        for name, value in ast.iter_fields(node):
+            if name in SILENT_FIELDS:
                 continue
             for part in value if isinstance(value, list) else [value]:
                 if isinstance(part, ast.AST) and part not in skipped and not _is_silent(part):

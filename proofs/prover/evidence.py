@@ -30,6 +30,18 @@ class Answer(enum.Enum):
     NOT_RUN = "not run"
 
 
+class Gap(enum.Enum):
+    """What kind of thing an undecided verdict lacks, for programs; the reason says it in words."""
+
+    NONE = ""
+    OPEN = "open"  # a query without an answer, an error, a model that did not replay
+    VACUOUS = "vacuous"  # no input is known to meet the preconditions, or nothing was to be shown
+    TOOTHLESS = "toothless"  # a planted bug was not found
+    RESTING = "resting"  # something that it rests on is not established
+    NOT_RUN = "not run"
+    INTERRUPTED = "interrupted"
+
+
 ESTABLISHED = {"prove": Verdict.PROVED, "exhaust": Verdict.EXHAUSTED, "refute": Verdict.REFUTED}
 
 
@@ -75,6 +87,8 @@ class Part:
     seconds: float = 0.0
     confirmation: Confirmation | None = None
     hunted: tuple[Exhaustion, ...] = ()  # the inputs tried after a proof had failed
+    work: float = 0.0  # seconds of building, trying and replaying when it was really done: kept evidence keeps them
+    followed: float | None = None  # seconds of CrossHair when it was really asked, if that is known
 
 
 @dataclass(frozen=True)
@@ -85,9 +99,10 @@ class Finding:
     reason: str = ""
     counterexample: Replay | None = None
     witness: Replay | None = None
+    gap: Gap = Gap.NONE
 
 
-NOT_RUN = Finding(Verdict.UNDECIDED, "not run")
+NOT_RUN = Finding(Verdict.UNDECIDED, "not run", gap=Gap.NOT_RUN)
 
 
 @dataclass(frozen=True)
@@ -114,6 +129,21 @@ class Result:
         """Time spent in worker processes."""
         return self.part.seconds + sum(part.seconds for _, part in self.twins.values())
 
+    @property
+    def cost(self) -> float | None:
+        """Seconds that the claim took when it was really done, in whatever run that was, its twins included.
+
+        Building, trying and replaying, as in the run that did it last, and each query as it was asked. Work that claims share
+        (``built_with``) counts for the one that runs it. ``None`` if it was not run, or if that is not known of CrossHair.
+        """
+        parts = (self.part, *(part for _, part in self.twins.values()))
+        followed = [part.followed for part in parts if part.confirmation is not None]
+        asked = {item.key: item.seconds for part in parts for item in part.asked}
+        crosshair = [seconds for seconds in followed if seconds is not None]
+        if self.finding.gap in (Gap.NOT_RUN, Gap.INTERRUPTED) or len(crosshair) < len(followed):
+            return None
+        return sum(part.work for part in parts) + sum(asked.values()) + sum(crosshair)
+
 
 def judge(claim: Claim, parts: Mapping[str, Part]) -> Result:
     """The verdict on a claim, as if all that it rests on were established; ``parts`` has the twins by group."""
@@ -129,7 +159,9 @@ def judge(claim: Claim, parts: Mapping[str, Part]) -> Result:
             if found.verdict is not Verdict.REFUTED
         ]
         if toothless:
-            finding = Finding(Verdict.UNDECIDED, _listed(toothless), finding.counterexample, finding.witness)
+            finding = Finding(
+                Verdict.UNDECIDED, _listed(toothless), finding.counterexample, finding.witness, Gap.TOOTHLESS
+            )
     return Result(claim, finding, own_part, twins)
 
 
@@ -142,7 +174,9 @@ def resting(result: Result, rests: Iterable[Result]) -> Result:
     ]
     if not gaps:
         return result
-    finding = Finding(Verdict.UNDECIDED, _listed(gaps), result.finding.counterexample, result.finding.witness)
+    finding = Finding(
+        Verdict.UNDECIDED, _listed(gaps), result.finding.counterexample, result.finding.witness, Gap.RESTING
+    )
     return Result(result.claim, finding, result.part, result.twins)
 
 
@@ -164,25 +198,26 @@ def _proved(part: Part) -> Finding:
     reasons += [reason for item in part.asked if (reason := _shortcoming(item))]
     if part.confirmation is not None and part.confirmation.state != "CONFIRMED":
         reasons.append(_said(part.confirmation))
-    if not reasons and part.confirmation is None and not any(item.aim is Aim.GOAL for item in part.asked):
-        reasons.append("vacuous: nothing was to be proven")
-    if not reasons and witness is None:
-        reasons.append(_why_no_witness(part.asked))
     if reasons:
-        return Finding(Verdict.UNDECIDED, _listed(reasons), None, witness)
+        return Finding(Verdict.UNDECIDED, _listed(reasons), None, witness, Gap.OPEN)
+    if part.confirmation is None and not any(item.aim is Aim.GOAL for item in part.asked):
+        return Finding(Verdict.UNDECIDED, "vacuous: nothing was to be proven", None, witness, Gap.VACUOUS)
+    if witness is None:
+        return Finding(Verdict.UNDECIDED, _why_no_witness(part.asked), gap=Gap.VACUOUS)
     return Finding(Verdict.PROVED, "", None, witness)
 
 
 def _exhausted(part: Part) -> Finding:
     found = part.exhaustion
     if found is None:
-        return Finding(Verdict.UNDECIDED, part.trouble or "not run")
+        return Finding(Verdict.UNDECIDED, part.trouble, gap=Gap.OPEN) if part.trouble else NOT_RUN
     if found.counterexample is not None:
         if found.counterexample.confirmed:
             return Finding(Verdict.REFUTED, "", found.counterexample)
-        return Finding(Verdict.UNDECIDED, "PROVER FAULT: exhaustion returned a counterexample that it did not confirm")
+        fault = "PROVER FAULT: exhaustion returned a counterexample that it did not confirm"
+        return Finding(Verdict.UNDECIDED, fault, gap=Gap.OPEN)
     if found.cases < 1:
-        return Finding(Verdict.UNDECIDED, "vacuous: there was no input to try")
+        return Finding(Verdict.UNDECIDED, "vacuous: there was no input to try", gap=Gap.VACUOUS)
     return Finding(Verdict.EXHAUSTED)
 
 
@@ -203,7 +238,7 @@ def _refuted(part: Part) -> Finding:
         reasons.append(_said(part.confirmation))
     if not reasons:
         reasons.append("the clause holds: every query is unsat" if part.asked else "toothless: nothing was asked")
-    return Finding(Verdict.UNDECIDED, _listed(reasons))
+    return Finding(Verdict.UNDECIDED, _listed(reasons), gap=Gap.OPEN)
 
 
 _JUDGES = {"prove": _proved, "exhaust": _exhausted, "refute": _refuted}

@@ -17,7 +17,7 @@ from proofs.symbolic.array import SymbolicArray
 from proofs.symbolic.ieee import IEEE
 from proofs.symbolic.inputs import show, values_of
 from proofs.symbolic.paths import Path
-from proofs.symbolic.shadow import Value, follow, number
+from proofs.symbolic.shadow import Value, flags_of, follow, number
 from reference import contracts
 
 SEPARATOR = re.compile(r"([\s()]+)")
@@ -26,7 +26,12 @@ NEIGHBOURS = 2000  # inputs tried around a model of a theory whose models may be
 
 
 def obligations(
-    run: Run, label: str = "", group: str = "", timeout: float = 60.0, rests_on: Sequence[str] | None = None
+    run: Run,
+    label: str = "",
+    group: str = "",
+    timeout: float = 60.0,
+    rests_on: Sequence[str] | None = None,
+    witnesses: bool = True,
 ) -> Iterator[Obligation]:
     """Everything that must be proven for the clauses of a run, and witnesses that its preconditions can be met."""
     aim = Aim.REFUTE if group else Aim.GOAL
@@ -37,7 +42,8 @@ def obligations(
         if unproven:
             raise ValueError(f"{run.function.__name__} assumes {', '.join(sorted(unproven))} without resting on it")
         if not group:
-            yield _witness(run, path, name, timeout)
+            if witnesses:
+                yield _witness(run, path, name, timeout)
             for kind, goal in path.routine_goals():
                 yield Obligation(f"{name}: {kind}", Aim.GOAL, _query(run, [], goal, timeout, renamed=True))
         for duty in path.duties:
@@ -73,7 +79,7 @@ def _lemma_witness(model: Model) -> Replay:
 
 def _witness(run: Run, path: Path, name: str, timeout: float) -> Obligation:
     """The facts of a path can hold together: in the actual run of an example that takes it, else in some model."""
-    actual = (_actual(run, path, example) for example in run.examples)
+    actual = (_actual(run, path, example, decided) for decided in (False, True) for example in run.examples)
     equations = next((found for found in actual if found is not None), [])
     return Obligation(
         f"{name}: witness",
@@ -84,15 +90,25 @@ def _witness(run: Run, path: Path, name: str, timeout: float) -> Obligation:
     )
 
 
-def _actual(run: Run, path: Path, example: Mapping[str, Any]) -> list[z3.BoolRef] | None:
-    """Equations for the actual run of an example; ``None`` if it does not take the path."""
+def _actual(run: Run, path: Path, example: Mapping[str, Any], decided: bool) -> list[z3.BoolRef] | None:
+    """Equations for the actual run of an example; ``None`` if it does not take the path.
+
+    ``decided`` lets the path say what its flags are: "not exact", say, of a sum that happens to be exact.
+    """
     if not isinstance(run.theory, IEEE):
-        return follow(path.recipes, path.facts, _numbers(run, example))
+        return follow(path.recipes, path.facts, _numbers(run, example), flags_of(path.facts) if decided else None)
     pairs = _bits(run, example)
     for fact in path.facts:
         actual = z3.simplify(z3.substitute(fact, *pairs))
         if z3.is_false(actual):
             return None
+        if (
+            z3.is_eq(actual)
+            and z3.is_fp(actual.arg(0))
+            and z3.is_const(actual.arg(0))
+            and z3.is_fp_value(actual.arg(1))
+        ):
+            pairs.append((actual.arg(0), actual.arg(1)))  # the definition of a variable, by numbers that are known
         if z3.is_eq(actual) and actual.arg(0).num_args() == 1 and z3.is_bv(bits := actual.arg(0).arg(0)):
             pairs.append((bits, z3.simplify(z3.fpToIEEEBV(actual.arg(1)))))  # `bits_of` a number that is known now
     return [variable == value for variable, value in pairs]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,7 @@ class Second:
     claim: str
     name: str
     file: str
+    query: str
     first: str
     second: str
     opinion: Opinion
@@ -49,7 +52,13 @@ def recheck(report: dict[str, Any], solver: str, settings: Settings) -> list[Sec
         ) -> None:
             second = outcome.text if isinstance(outcome, Failure) else outcome.answer.value
             found[number] = Second(
-                claim, item["name"], item["file"], item["answer"], second, _opinion(item["answer"], second)
+                claim,
+                item["name"],
+                item["file"],
+                item["query"],
+                item["answer"],
+                second,
+                _opinion(item["answer"], second),
             )
 
         text = _script(settings.build / item["file"])
@@ -59,6 +68,20 @@ def recheck(report: dict[str, Any], solver: str, settings: Settings) -> list[Sec
             pool.submit(tasks.ask, Query(text, solver, limit), settings.cache, limit=limit + GRACE, done=done)
     pool.drain()
     return [found[number] for number in sorted(found)]
+
+
+def content(report: dict[str, Any], solver: str, seconds: Sequence[Second], took: float) -> dict[str, Any]:
+    """What is written of a second opinion: whose, when, on which sources, and what became of each query."""
+    counts = Counter(second.opinion for second in seconds)
+    return {
+        "solver": solver,
+        "version": version(solver),
+        "when": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": round(took, 3),
+        "source": report["source"],
+        "counts": {opinion.value: counts[opinion] for opinion in Opinion},
+        "queries": [{**vars(second), "opinion": second.opinion.value} for second in seconds],
+    }
 
 
 def _answered(report: dict[str, Any], solver: str) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -14,17 +14,19 @@ from proofs.prover.claims import Confirmation, Replay
 from proofs.prover.evidence import Asked, Result
 from proofs.prover.expected import Surprises
 from proofs.prover.files import write_atomically
-from proofs.prover.run import Outcome
+from proofs.prover.run import SOURCE, Outcome
 from proofs.prover.sources import source_hash, versions
 
 Json = dict[str, Any]
+SCHEMA = 2  # of the file
 
 
-def make(outcome: Outcome, surprises: Surprises | None, contracts: bool = True) -> Json:
-    """The report of a run; what is not known is null. ``contracts`` holds it against the traceability table."""
+def make(outcome: Outcome, surprises: Surprises | None, registry: str = SOURCE) -> Json:
+    """The report of a run; what is not known is null. One of the shipped registry is held against the traceability table."""
     report: Json = {
-        "schema": 1,
+        "schema": SCHEMA,
         "state": "complete" if outcome.complete else "partial",
+        "registry": registry,
         "selection": list(outcome.selection) or None,
         "started": outcome.started.isoformat(timespec="seconds"),
         "seconds": round(outcome.seconds, 3),
@@ -34,7 +36,7 @@ def make(outcome: Outcome, surprises: Surprises | None, contracts: bool = True) 
         "expected": None if surprises is None else dataclasses.asdict(surprises),
         "contracts": None,
     }
-    report["contracts"] = _contracts(report) if contracts else None
+    report["contracts"] = _contracts(report) if registry == SOURCE else None
     return report
 
 
@@ -51,7 +53,7 @@ def read(build: Path) -> Json | None:
         report = json.loads((build / "report.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return report if isinstance(report, dict) and report.get("schema") == 1 else None
+    return report if isinstance(report, dict) and report.get("schema") == SCHEMA else None
 
 
 def durations(report: Json | None) -> dict[tuple[str, str], float]:
@@ -83,8 +85,10 @@ def _claim(result: Result, selected: bool) -> Json:
         "verdict": result.finding.verdict.value,
         "established": result.established,
         "reason": result.finding.reason or None,
+        "gap": result.finding.gap.value or None,
         "solvers": sorted({item.query.solver for item in asked} | ({"crosshair"} if claim.confirm else set())),
         "seconds": round(result.seconds, 3) if selected else None,
+        "cost": round(result.cost, 3) if selected and result.cost is not None else None,
         "cached": all(item.cached for item in asked) if asked else None,
         "rests_on": list(claim.rests_on),
         "assumes": list(claim.assumes),

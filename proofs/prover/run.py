@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 
 from proofs.prover import tasks
 from proofs.prover.claims import Aim, Claim, Confirmation, Exhaustion, Registry, Replay, Twin, registry_at
-from proofs.prover.evidence import NOT_RUN, Answer, Asked, Finding, Part, Result, Verdict, judge, resting
+from proofs.prover.evidence import NOT_RUN, Answer, Asked, Finding, Gap, Part, Result, Verdict, judge, resting
 from proofs.prover.kept import Kept
 from proofs.prover.pool import Failure, Pool
 from proofs.prover.solvers import Solved
@@ -21,6 +21,7 @@ from proofs.prover.solvers import Solved
 T = TypeVar("T")
 GRACE = 2.0  # seconds between a solver's own limit and the end of its process
 SOURCE = "proofs.prover.catalogue:CLAIMS"
+COUNTED_APART = (tasks.ask, tasks.confirm)  # their answers say themselves what they cost
 
 
 @dataclass(frozen=True)
@@ -188,7 +189,7 @@ class _Run:
     def _evidence(self, claim: Claim) -> dict[str, Part]:
         parts = {part.group: part.evidence() for part in self._parts_of(claim)}
         if claim.built_with and "" in parts:
-            parts[""] = replace(parts[""], seconds=0.0)  # counted where it was spent
+            parts[""] = replace(parts[""], seconds=0.0, work=0.0)  # counted where it was spent
         return parts
 
     def _settle(self, claim: Claim) -> bool:
@@ -216,7 +217,8 @@ class _Run:
         if not any(part.begun for part in self._parts_of(claim)):
             return Result(claim, NOT_RUN)
         partial = judge(claim, self._evidence(claim))
-        return replace(partial, finding=Finding(Verdict.UNDECIDED, "interrupted before it was finished"))
+        interrupted = Finding(Verdict.UNDECIDED, "interrupted before it was finished", gap=Gap.INTERRUPTED)
+        return replace(partial, finding=interrupted)
 
 
 class _PartRun:
@@ -242,13 +244,24 @@ class _PartRun:
         self._hunted: tuple[Exhaustion, ...] = ()
         self._trouble: list[str] = []
         self._seconds = 0.0
+        self._work = 0.0
+        self._followed: float | None = None
         self._open = 0
         self._unreplayed: list[int] = []
 
     def evidence(self) -> Part:
         """What is known so far."""
         trouble = "; ".join(self._trouble)
-        return Part(tuple(self._asked), self._exhaustion, trouble, self._seconds, self._confirmation, self._hunted)
+        return Part(
+            tuple(self._asked),
+            self._exhaustion,
+            trouble,
+            self._seconds,
+            self._confirmation,
+            self._hunted,
+            round(max(self._work, 0.0), 3),
+            self._followed,
+        )
 
     def start(self) -> None:
         """Take over what is kept, or queue the first tasks."""
@@ -256,6 +269,7 @@ class _PartRun:
         if kept is not None:
             self.begun = True
             self._asked, self._exhaustion, self._confirmation = list(kept.asked), kept.exhaustion, kept.confirmation
+            self._work, self._followed = kept.work, kept.followed
             tasks.write_scripts(self._place, kept.asked)
             self._finish()
             return
@@ -284,6 +298,8 @@ class _PartRun:
             self.begun = True
             self._open -= 1
             self._seconds += seconds
+            if function not in COUNTED_APART:
+                self._work += seconds
             then(outcome)
             if not self._open:
                 self._replay_or_finish()
@@ -298,6 +314,7 @@ class _PartRun:
             self._search()
             return
         self._asked = outcome
+        self._work -= sum(asked.seconds for asked in outcome if not asked.cached)  # answered while they were built
         for asked in outcome:
             if asked.answer is not Answer.NOT_RUN:
                 self._run.asked(self._claim.id, asked.name)
@@ -320,6 +337,7 @@ class _PartRun:
             self._trouble.append(f"CrossHair did not finish: {outcome.text}")
         else:
             self._confirmation = outcome
+            self._followed = None if outcome.cached else outcome.seconds
 
     def _hunt(self, group: str) -> None:
         """Ask for counterexamples one after the other until one is confirmed."""

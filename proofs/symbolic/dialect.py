@@ -52,13 +52,24 @@ def _any(array: Any, axis: Any = None) -> SymbolicArray:
 
 
 def _reduce(ufunc: np.ufunc, array: Any, axis: Any = None, start: tuple[SymbolicArray, ...] = ()) -> SymbolicArray:
-    """Reduction of a flat array from left to right, as NumPy does below 8 elements."""
+    """Reduction of a flat array from left to right, as NumPy does below 8 elements; beyond, where the order does not matter."""
     flat = array.ravel()
     if axis is not None or flat.size == 0:
         raise Unsupported(f"np.{ufunc.__name__}.reduce along an axis or of nothing is outside the dialect")
     if flat.size >= 8:
-        raise Unsupported("NumPy's order of summation beyond 7 elements is outside the dialect")
+        if not array.theory.in_any_order(ufunc.__name__, list(flat.elements)):
+            raise Unsupported("NumPy's order of summation beyond 7 elements is outside the dialect")
+        return _by_halves(ufunc, [*start, *flat])
     result: SymbolicArray = functools.reduce(lambda a, b: apply_ufunc(array.theory, ufunc, (a, b)), [*start, *flat])
+    return result
+
+
+def _by_halves(ufunc: np.ufunc, parts: list[SymbolicArray]) -> SymbolicArray:
+    """The parts reduced in the order of a tree: what stands for many is made of few only now and then."""
+    if len(parts) == 1:
+        return parts[0]
+    halves = (_by_halves(ufunc, some) for some in (parts[: len(parts) // 2], parts[len(parts) // 2 :]))
+    result: SymbolicArray = apply_ufunc(parts[0].theory, ufunc, tuple(halves))
     return result
 
 

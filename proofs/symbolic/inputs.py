@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -278,6 +278,9 @@ def show(value: Any) -> str:
     """A value as people read it: decimal and hexadecimal."""
     if isinstance(value, list | tuple):
         return "[" + ", ".join(show(item) for item in value) + "]"
+    if is_dataclass(value) and not isinstance(value, type):
+        parts = (f"{part.name}={show(getattr(value, part.name))}" for part in fields(value))
+        return f"{type(value).__name__}({', '.join(parts)})"
     if hasattr(value, "dtype") and is_float(np.dtype(value.dtype)):
         if np.ndim(value):
             return f"{value.dtype}[" + ", ".join(_show_float(item) for item in np.ravel(value)) + "]"

@@ -21,9 +21,15 @@ Recipe = Callable[[Values], Value | None]
 
 
 def follow(
-    recipes: list[tuple[z3.ExprRef, Recipe]], facts: list[z3.BoolRef], inputs: Mapping[str, Value]
+    recipes: list[tuple[z3.ExprRef, Recipe]],
+    facts: list[z3.BoolRef],
+    inputs: Mapping[str, Value],
+    flags: Mapping[int, bool] | None = None,
 ) -> list[z3.BoolRef] | None:
-    """Equations that give every variable its value in the run on these inputs; ``None`` if a fact does not hold there."""
+    """Equations that give every variable its value in the run on these inputs; ``None`` if a fact does not hold there.
+
+    ``flags`` says what some Boolean variables are instead: a contract may leave open what a function says of its result.
+    """
     known: list[tuple[z3.ExprRef, z3.ExprRef]] = []
     model = z3.Model()
 
@@ -37,12 +43,19 @@ def follow(
     for name, value in inputs.items():
         learn(_constant(name, value), value)
     for variable, recipe in recipes:
-        found = recipe(value_of)
+        given = (flags or {}).get(variable.get_id())
+        found = recipe(value_of) if given is None else given
         if found is not None:
             learn(variable, found)
     if any(value_of(fact) is False for fact in facts):
         return None
     return [variable == value for variable, value in known]
+
+
+def flags_of(facts: list[z3.BoolRef]) -> dict[int, bool]:
+    """The Boolean variables that stand, or whose negations stand, among some facts."""
+    literals = [(fact.arg(0), False) if z3.is_not(fact) else (fact, True) for fact in facts]
+    return {flag.get_id(): value for flag, value in literals if z3.is_const(flag)}
 
 
 def square_root(x: Value | None) -> Fraction | None:

@@ -47,6 +47,53 @@ def products(term: z3.ExprRef) -> Iterator[z3.ExprRef]:
             pending += parts
 
 
+def leaf_predicates(term: z3.ExprRef) -> list[z3.ExprRef]:
+    """The comparisons and tests of a term that hold no others, by what stands in them; variables are none."""
+    return [
+        part
+        for part, inside in _with_predicates(term)
+        if not inside and z3.is_bool(part) and not all(map(z3.is_bool, part.children()))
+    ]
+
+
+def arithmetic(term: z3.ExprRef) -> list[z3.ExprRef]:
+    """The sums, products, quotients, roots and casts of floats in a term, the outermost ones, that hold no comparison."""
+    holds = {part.get_id(): inside for part, inside in _with_predicates(term)}
+    found: dict[int, z3.ExprRef] = {}
+    seen: set[int] = set()
+    pending = [term]
+    while pending:
+        part = pending.pop()
+        if part.get_id() in seen:
+            continue
+        seen.add(part.get_id())
+        if z3.is_fp(part) and part.num_args() and not holds[part.get_id()] and not z3.is_fp_value(part):
+            found[part.get_id()] = part
+        else:
+            pending += part.children()
+    return list(found.values())
+
+
+def _with_predicates(term: z3.ExprRef) -> list[tuple[z3.ExprRef, bool]]:
+    """All terms in a term, each with whether a comparison or test stands inside of it."""
+    found: list[tuple[z3.ExprRef, bool]] = []
+    holds: dict[int, bool] = {}  # whether a term is a predicate, or holds one
+    pending = [(term, False)]
+    while pending:
+        part, is_done = pending.pop()
+        if part.get_id() in holds:
+            continue
+        children = part.children()
+        if not is_done:
+            pending.append((part, True))
+            pending += [(child, False) for child in children]
+            continue
+        inside = any(holds[child.get_id()] for child in children)
+        holds[part.get_id()] = inside or (z3.is_bool(part) and bool(children))
+        found.append((part, inside))
+    return found
+
+
 def _parts(term: z3.ExprRef) -> Iterator[Any]:
     """A term and all terms that stand in it, each once."""
     context = term.ctx.ref()

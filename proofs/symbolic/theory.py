@@ -72,6 +72,10 @@ class Theory:
         """The answer of this run to a Python ``if``."""
         return current().decide(condition)
 
+    def in_any_order(self, operation: str, terms: list[Term]) -> bool:
+        """Whether an operation reduces these terms to the same in every order."""
+        return self.any_order
+
     def exact(self, term: Term, dtype: DType) -> Term:
         """The real number that a float term stands for, as a term of the theory of exact values."""
         raise self.cannot("exact", dtype)

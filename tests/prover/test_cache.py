@@ -175,3 +175,10 @@ def test_a_file_is_replaced_in_one_step(tmp_path: Path, monkeypatch: pytest.Monk
         write_atomically(path, "second")
     assert [entry.name for entry in path.parent.iterdir()] == ["file.json"]
     assert path.read_text() == "first"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions are those of POSIX")
+def test_a_file_may_be_read_by_whom_the_user_lets_read_files(tmp_path: Path) -> None:
+    (tmp_path / "plain").write_text("")
+    write_atomically(tmp_path / "ours", "")
+    assert (tmp_path / "ours").stat().st_mode == (tmp_path / "plain").stat().st_mode

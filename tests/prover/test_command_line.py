@@ -198,7 +198,7 @@ def test_the_list_of_claims_is_what_expected_should_hold(tmp_path: Path, proofs:
 def test_the_report_is_complete(proofs: Command, tmp_path: Path) -> None:
     proofs("run", registry="ESTABLISHED")
     report = last_report(tmp_path)
-    assert (report["schema"], report["state"], report["selection"], report["contracts"]) == (1, "complete", None, None)
+    assert (report["schema"], report["state"], report["selection"], report["contracts"]) == (2, "complete", None, None)
     assert report["source"] == source_hash() and len(report["source"]) == 64
     assert report["versions"].keys() >= {"python", "numpy", "z3-solver", "bitwuzla", "cvc5"}
     assert set(report["versions"].values()).isdisjoint({"", 0})
@@ -294,6 +294,8 @@ def test_an_interrupted_run_is_partial_and_says_so(tmp_path: Path, everybody: bo
     found = {claim["id"]: (claim["verdict"], claim["established"], claim["reason"]) for claim in report["claims"]}
     assert found["QUICK-1"] == ("PROVED", True, None)
     assert found["HANG-1"] == ("UNDECIDED", False, "interrupted before it was finished")
+    gaps = {claim["id"]: (claim["gap"], claim["cost"] is None) for claim in last_report(tmp_path)["claims"]}
+    assert gaps["HANG-1"] == ("interrupted", True)
     assert found["WAITS-1"][:2] == ("UNDECIDED", False)
     for _ in range(100):
         try:
@@ -316,6 +318,10 @@ def test_another_solver_confirms(proofs: Command, tmp_path: Path) -> None:
     content = json.loads((tmp_path / "recheck-cvc5.json").read_text())
     assert content["counts"] == {"confirmed": 5, "open": 0, "contradicted": 0}
     assert {query["claim"] for query in content["queries"]} == {"TRUE-1", "FALSE-1"}
+    report = last_report(tmp_path)
+    keys = {item["query"] for entry in report["claims"] for item in reports.every_obligation(entry)}
+    assert {query["query"] for query in content["queries"]} <= keys and content["source"] == report["source"]
+    assert json.loads((tmp_path / "second-opinion.json").read_text()) == content
 
 
 @pytest.mark.parametrize("claim", ["TRUE-1", "FALSE-1"])

@@ -12,7 +12,9 @@ from proofs.prover.solvers import solve
 from proofs.prover.symbolic_run import Run
 from proofs.symbolic.ieee import IEEE
 from proofs.symbolic.inputs import Array
+from proofs.symbolic.rounded import Rounded
 from reference.contracts import ensure
+from reference.exactness import exact
 
 
 @ensure("HALF-1", lambda result, x: np.all((result * 2 == x) | (np.abs(x) < 1)))
@@ -39,3 +41,28 @@ def test_in_floats_an_example_is_the_witness_of_the_path_that_it_takes() -> None
         assert verdict.confirmed
         seen.append(verdict.inputs["x"])
     assert [text.partition(" = ")[0] for text in seen] == ["float64[6.5", "float64[-3.0"]
+
+
+@ensure("FLAG-1", lambda result, x: ~result | (exact(x) >= 0))
+def is_surely_positive(x: Any) -> Any:
+    """A flag whose contract lets it say no where yes would be right."""
+    return x > 0
+
+
+@ensure("FLAG-2", lambda result, x: exact(result) >= exact(x))
+def positive_part(x: Any) -> Any:
+    """x, or 0 where that is larger."""
+    return x if is_surely_positive(x) else np.maximum(x, 0.0)
+
+
+def test_an_example_is_the_witness_of_a_path_on_which_a_flag_says_less_than_it_does() -> None:
+    run = Run(
+        positive_part,
+        {"x": Array(np.float64)},
+        Rounded(),
+        clauses=("FLAG-2",),
+        uses={is_surely_positive: "contract"},
+        examples=[{"x": np.float64(3)}],
+    )
+    witnesses = [each for each in obligations(run) if each.aim is Aim.WITNESS]
+    assert [solve(witness.query).model["x"] for witness in witnesses] == ["3.0", "3.0"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,11 @@ def again(folder: Path, part: Part) -> Part | None:
 
 def test_what_was_tried_comes_back_without_the_time_that_it_took(tmp_path: Path) -> None:
     assert again(tmp_path, TRIED) == Part(exhaustion=TRIED.exhaustion, seconds=0.0)
+
+
+def test_what_it_cost_when_it_was_done_comes_back(tmp_path: Path) -> None:
+    found = again(tmp_path, replace(CONFIRMED, work=2.0, followed=3.0))
+    assert found is not None and (found.seconds, found.work, found.followed) == (0.0, 2.0, 3.0)
 
 
 @pytest.mark.parametrize("state", ["CONFIRMED", "REFUTED"])

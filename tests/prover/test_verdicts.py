@@ -13,7 +13,7 @@ import pytest
 import synthetic
 
 from proofs.prover import run as running
-from proofs.prover.evidence import Answer, Result, Verdict
+from proofs.prover.evidence import Answer, Gap, Result, Verdict
 from proofs.prover.run import Settings, run
 
 Found = dict[str, Result]
@@ -84,6 +84,7 @@ def test_what_is_not_established_says_why(found: Found, claim: str, reason: str)
     result = found[claim]
     assert result.finding.verdict is Verdict.UNDECIDED and not result.established
     assert result.finding.reason.startswith(reason)
+    assert result.finding.gap is (Gap.VACUOUS if reason.startswith("vacuous") else Gap.OPEN)
     assert result.finding.counterexample is None
 
 
@@ -170,6 +171,7 @@ def test_twins(runner: Runner) -> None:
     assert reasons["TEETH-5"] == "twin tries was not refuted: the clause held for all 98 inputs tried"
     assert reasons["TEETH-6"].startswith("twin dies was not refuted: the obligations could not be built")
     assert reasons["TEETH-7"].startswith("twin faulty was not refuted: PROVER FAULT")
+    assert {found[f"TEETH-{number}"].finding.gap for number in (2, 3, 5, 6, 7)} == {Gap.TOOTHLESS}
     assert found["TEETH-8"].finding.verdict is Verdict.REFUTED
     counterexample = found["TEETH-1"].twins["a"][0].counterexample
     assert counterexample is not None and counterexample.inputs == {"x": "1"}
@@ -180,6 +182,8 @@ def test_what_rests_on_the_unproven_is_undecided(runner: Runner) -> None:
     reasons = {name: result.finding.reason for name, result in found.items() if not result.established}
     assert reasons["MIDDLE-1"] == "rests on BASE-2, which is UNDECIDED"
     assert reasons["TOP-1"] == "rests on MIDDLE-1, which is UNDECIDED"
+    assert found["MIDDLE-1"].finding.gap is found["TOP-1"].finding.gap is Gap.RESTING
+    assert found["TOP-2"].finding.gap is Gap.NONE
     assert found["TOP-3"].finding.verdict is Verdict.REFUTED
     assert sorted(set(found) - set(reasons)) == ["BASE-1", "OTHER-1", "TOP-2"]
 
@@ -197,6 +201,7 @@ def test_a_selection_brings_what_it_rests_on(runner: Runner, selection: tuple[st
     found = runner("CHAINS", *selection)
     assert {name for name, result in found.items() if result.finding.reason != "not run"} == ran
     assert all(found[name].finding.verdict is Verdict.UNDECIDED for name in set(found) - ran)
+    assert {found[name].finding.gap for name in set(found) - ran} == {Gap.NOT_RUN}
 
 
 @pytest.mark.parametrize(

@@ -52,21 +52,38 @@ def special(dtype: Any) -> Any:
     return from_bits([bits + flip for flip in (0, sign) for bits in positive], dtype)
 
 
+def patterns(dtype: Any, size: int) -> st.SearchStrategy[list[int]]:
+    """Bit patterns of floats: any, small ones, special ones often; in one draw, for one of each costs more than its test."""
+    each = np.dtype(dtype).itemsize + 1
+    specials = [int(bits) for bits in special(dtype).view(f"u{each - 1}")]
+
+    def pattern(given: bytes) -> int:
+        kind, bits = given[0], int.from_bytes(given[1:], "big")
+        if kind % 2:
+            return specials[bits % len(specials)]
+        return bits >> kind % (8 * each - 8) if kind % 4 else bits
+
+    return st.binary(min_size=size * each, max_size=size * each).map(
+        lambda drawn: [pattern(drawn[k : k + each]) for k in range(0, size * each, each)]
+    )
+
+
 def bit_patterns(dtype: Any) -> st.SearchStrategy[int]:
-    """Bit patterns of a float, the special ones often."""
-    width = np.dtype(dtype).itemsize * 8
-    specials = [int(bits) for bits in special(dtype).view(f"u{width // 8}")]
-    return st.one_of(st.integers(0, (1 << width) - 1), st.sampled_from(specials))
+    """The bit pattern of one float."""
+    return patterns(dtype, 1).map(lambda found: found[0])
 
 
-@st.composite
-def pairs(draw: st.DrawFn, dtype: Any, size: int = 6) -> tuple[Any, Any]:
+def pairs(dtype: Any, size: int = 6) -> st.SearchStrategy[tuple[Any, Any]]:
     """Two arrays of any floats, the second independent of the first or a few floats away from it."""
-    width = np.dtype(dtype).itemsize * 8
-    left = draw(st.lists(bit_patterns(dtype), min_size=size, max_size=size))
-    near = [(bits + draw(st.integers(-3, 3))) % (1 << width) for bits in left]
-    right = draw(st.one_of(st.lists(bit_patterns(dtype), min_size=size, max_size=size), st.just(near)))
-    return from_bits(left, dtype), from_bits(right, dtype)
+    modulus = 1 << np.dtype(dtype).itemsize * 8
+
+    def near(drawn: tuple[list[int], bytes]) -> tuple[list[int], list[int]]:
+        left, steps = drawn
+        return left, [(bits + step % 7 - 3) % modulus for bits, step in zip(left, steps, strict=True)]
+
+    any_two = st.tuples(patterns(dtype, size), patterns(dtype, size))
+    neighbours = st.tuples(patterns(dtype, size), st.binary(min_size=size, max_size=size)).map(near)
+    return st.one_of(any_two, neighbours).map(lambda two: (from_bits(two[0], dtype), from_bits(two[1], dtype)))
 
 
 def constant(value: Any) -> SymbolicArray:
@@ -88,16 +105,21 @@ def concrete(array: SymbolicArray) -> Any:
 
 def meanings(array: SymbolicArray) -> Iterator[Any]:
     """The NumPy values of a symbolic array, one for each choice that its theory leaves open by a fresh truth value."""
-    choices = sorted({name for term in array.elements.ravel() for name in _open_choices(term)})
+    terms = [z3.simplify(term) for term in array.elements.ravel()]
+    choices = sorted({name for term in terms for name in _open_choices(term)})
     for answers in itertools.product((True, False), repeat=len(choices)):
         chosen = [(z3.Bool(name), z3.BoolVal(answer)) for name, answer in zip(choices, answers, strict=True)]
-        numbers = [number(z3.substitute(term, *chosen), array.dtype) for term in array.elements.ravel()]
+        decided = [z3.simplify(z3.substitute(term, *chosen)) for term in terms] if chosen else terms
+        numbers = [_number(term, array.dtype) for term in decided]
         yield np.array(numbers, dtype=array.dtype).reshape(array.shape)
 
 
 def number(term: z3.ExprRef, dtype: Any) -> Any:
     """The NumPy number that a term without variables stands for."""
-    value = z3.simplify(term)
+    return _number(z3.simplify(term), dtype)
+
+
+def _number(value: z3.ExprRef, dtype: Any) -> Any:
     if dtype == np.bool_:
         assert z3.is_true(value) or z3.is_false(value), f"{value} is not decided"
         return z3.is_true(value)
@@ -111,7 +133,8 @@ def number(term: z3.ExprRef, dtype: Any) -> Any:
 
 
 def _open_choices(term: z3.ExprRef) -> Iterator[str]:
-    pending, seen = [z3.simplify(term)], set()
+    """The names of the truth values in a term that is as simple as it gets."""
+    pending, seen = [term], set()
     while pending:
         part = pending.pop()
         if part.get_id() in seen:

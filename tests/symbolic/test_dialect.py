@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from constants import FLOATS, INTEGERS, bit_patterns, concrete, constant, from_bits, meanings, same, symbolically
+from constants import FLOATS, INTEGERS, concrete, constant, from_bits, meanings, patterns, same, symbolically
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -35,7 +35,7 @@ some = settings(max_examples=60)
 def arrays(draw: st.DrawFn, dtype: Any) -> Any:
     shape = draw(st.sampled_from(SHAPES))
     size = int(np.prod(shape))
-    return from_bits(draw(st.lists(bit_patterns(dtype), min_size=size, max_size=size)), dtype).reshape(shape)
+    return from_bits(draw(patterns(dtype, size)), dtype).reshape(shape)
 
 
 layouts = st.sampled_from(list(LAYOUTS.values()))
@@ -89,7 +89,7 @@ def vectors(draw: st.DrawFn, dtype: Any) -> Any:
     """Up to 7 elements of one scale, whose sum depends on the order of addition; or any floats at all."""
     size = draw(st.integers(1, 7))
     alike = st.lists(st.integers(-(1 << 30), 1 << 30), min_size=size, max_size=size)
-    bits = st.lists(bit_patterns(dtype), min_size=size, max_size=size)
+    bits = patterns(dtype, size)
     return draw(
         st.one_of(alike.map(lambda x: (np.array(x) / 7).astype(dtype)), bits.map(lambda x: from_bits(x, dtype)))
     )

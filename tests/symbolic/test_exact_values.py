@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 import z3
-from constants import FLOATS, FLOATS_AND_BFLOAT16, bit_patterns, constant, from_bits, same, special
+from constants import FLOATS, FLOATS_AND_BFLOAT16, constant, from_bits, patterns, same, special
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from proofs.symbolic.array import SymbolicArray, lift
+from proofs.symbolic.formats import format_of
 from proofs.symbolic.inputs import Array, parse, show, smt_value, values_of
 from proofs.symbolic.paths import Path, on
 from proofs.symbolic.real import Real
@@ -28,11 +29,13 @@ REAL_THEORIES = [Real, Rounded]
 
 
 def finite(dtype: Any, size: int) -> st.SearchStrategy[Any]:
-    """Arrays of any finite floats."""
-    patterns = st.lists(
-        bit_patterns(dtype).filter(lambda bits: np.isfinite(from_bits(bits, dtype))), min_size=size, max_size=size
+    """Arrays of any finite floats: an infinity or NaN becomes finite by the last bit of its exponent."""
+    lowest = 1 << (format_of(np.dtype(dtype)).precision - 1)
+    return patterns(dtype, size).map(
+        lambda drawn: from_bits(
+            [bits if np.isfinite(from_bits(bits, dtype)) else bits ^ lowest for bits in drawn], dtype
+        )
     )
-    return patterns.map(lambda bits: from_bits(bits, dtype))
 
 
 def close(dtype: Any, size: int) -> st.SearchStrategy[Any]:

@@ -12,12 +12,12 @@ from constants import (
     FLOATS_AND_BFLOAT16,
     INTEGERS,
     THEORY,
-    bit_patterns,
     concrete,
     constant,
     from_bits,
     meanings,
     pairs,
+    patterns,
     same,
     special,
     symbolically,
@@ -119,9 +119,9 @@ def test_unary_operations(function: Any, dtype: Any) -> None:
         pytest.skip("ml_dtypes has no loop of fabs for bfloat16")
 
     @some
-    @given(st.lists(bit_patterns(dtype), min_size=6, max_size=6))
-    def check(patterns: list[int]) -> None:
-        assert agrees(function, from_bits(patterns, dtype))
+    @given(patterns(dtype, 6))
+    def check(bits: list[int]) -> None:
+        assert agrees(function, from_bits(bits, dtype))
 
     check()
     assert agrees(function, special(dtype))
@@ -187,9 +187,9 @@ def test_the_sign_of_nan_is_left_open(dtype: Any) -> None:
 
 @pytest.mark.parametrize("dtype", FLOATS, ids=str)
 def test_frexp(dtype: Any) -> None:
-    @given(st.lists(bit_patterns(dtype), min_size=6, max_size=6))
-    def check(patterns: list[int]) -> None:
-        assert agrees(np.frexp, from_bits(patterns, dtype))
+    @given(patterns(dtype, 6))
+    def check(bits: list[int]) -> None:
+        assert agrees(np.frexp, from_bits(bits, dtype))
 
     check()
     assert agrees(np.frexp, special(dtype))
@@ -226,9 +226,9 @@ def test_casts_between_floats(source: Any, target: Any) -> None:
         return x.astype(target)
 
     @some
-    @given(st.lists(bit_patterns(source), min_size=6, max_size=6))
-    def check(patterns: list[int]) -> None:
-        assert agrees(cast, from_bits(patterns, source))
+    @given(patterns(source, 6))
+    def check(bits: list[int]) -> None:
+        assert agrees(cast, from_bits(bits, source))
 
     check()
     assert agrees(cast, special(source))

@@ -15,6 +15,7 @@ from constants import (
     constant,
     from_bits,
     pairs,
+    patterns,
     same,
     special,
     symbolically,
@@ -83,9 +84,9 @@ def test_add(pair: tuple[Any, Any]) -> None:
 )
 def test_functions_of_a_power_of_two(function: Any) -> None:
     @some
-    @given(st.lists(bit_patterns(FLOAT64), min_size=4, max_size=4), powers_of_two)
-    def check(patterns: list[int], unit: Any) -> None:
-        assert agrees(function, from_bits(patterns, FLOAT64), unit)
+    @given(patterns(FLOAT64, 4), powers_of_two)
+    def check(bits: list[int], unit: Any) -> None:
+        assert agrees(function, from_bits(bits, FLOAT64), unit)
 
     check()
     for unit in (np.float64(5e-324), np.float64(1), np.ldexp(np.float64(1), 1023)):
@@ -95,9 +96,9 @@ def test_functions_of_a_power_of_two(function: Any) -> None:
 @pytest.mark.parametrize("dtype", FLOATS, ids=str)
 def test_tree_sum(dtype: Any) -> None:
     @some
-    @given(st.lists(bit_patterns(dtype), min_size=1, max_size=9), st.booleans())
-    def check(patterns: list[int], in_a_column: bool) -> None:
-        x = from_bits(patterns, dtype)
+    @given(st.integers(1, 9).flatmap(lambda size: patterns(dtype, size)), st.booleans())
+    def check(bits: list[int], in_a_column: bool) -> None:
+        x = from_bits(bits, dtype)
         assert agrees(tree_sum, x[:, None] if in_a_column else x)
 
     check()
@@ -112,9 +113,9 @@ def test_the_tree_sum_of_nothing(dtype: Any) -> None:
 @pytest.mark.parametrize("dtype", FLOATS, ids=str)
 def test_scale_toward_zero(dtype: Any) -> None:
     @some
-    @given(st.lists(bit_patterns(FLOAT64), min_size=4, max_size=4), powers_of_two)
-    def check(patterns: list[int], unit: Any) -> None:
-        assert agrees(scale_toward_zero, from_bits(patterns, FLOAT64), unit, dtype)
+    @given(patterns(FLOAT64, 4), powers_of_two)
+    def check(bits: list[int], unit: Any) -> None:
+        assert agrees(scale_toward_zero, from_bits(bits, FLOAT64), unit, dtype)
 
     check()
     for unit in (np.float64(5e-324), np.float64(1), np.ldexp(np.float64(1), 1023)):
@@ -125,15 +126,15 @@ def test_scale_toward_zero(dtype: Any) -> None:
 def test_shrink(dtype: Any) -> None:
     @some
     @given(
-        st.lists(bit_patterns(dtype), min_size=4, max_size=4),
+        patterns(dtype, 4),
         powers_of_two,
         st.floats(0, 4),
         powers_of_two,
         st.booleans(),
     )
-    def check(patterns: list[int], unit: Any, factor: float, limit_unit: Any, near: bool) -> None:
+    def check(bits: list[int], unit: Any, factor: float, limit_unit: Any, near: bool) -> None:
         units = (unit, np.float64(factor), unit if near else limit_unit)
-        assert agrees(shrink, from_bits(patterns, dtype), *units)
+        assert agrees(shrink, from_bits(bits, dtype), *units)
 
     check()
     assert agrees(shrink, special(dtype), np.float64(1), np.float64(1 - 2.0**-48), np.float64(1))

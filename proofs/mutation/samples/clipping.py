@@ -85,6 +85,13 @@ def _gradients(generator: random.Random) -> Iterator[Arguments]:
         yield {"grads": grads}
 
 
+def _summed(generator: random.Random) -> Iterator[Arguments]:
+    """Lists to add up, and now and then elements so far apart that the smaller ones vanish beside the largest."""
+    yield {"arrays": [np.array([LARGEST, SMALLEST])]}
+    for arrays in array_lists(generator):
+        yield {"arrays": arrays}
+
+
 def _gradients_beyond(generator: random.Random) -> Iterator[Arguments]:
     for grads in itertools.islice(array_lists(generator), 200):
         yield from ({"grads": grads, "norm_type": norm_type} for norm_type in (1.0, np.inf))
@@ -178,6 +185,8 @@ def _roundings(generator: random.Random) -> Iterator[Arguments]:
 SAMPLES: dict[str, Generator] = {
     "clip_by_global_norm": _clips,
     "global_norm": _gradients,
+    "sum_of_magnitudes": _summed,
+    "maximum": _summed,
     "clip_by_value": _values,
     "clip_elements": _elements,
     "in_full": _norms,

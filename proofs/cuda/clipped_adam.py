@@ -20,14 +20,14 @@ from accelerated.launch import PACK
 from accelerated.steps import Member, same_preconditions
 from proofs.adam import whole as adam_whole
 from proofs.cuda.arrays import place
+from proofs.cuda.bugs import Bug
 from proofs.cuda.clipping import NUMBER, WARP, Shrink, decided, stacked
 from proofs.cuda.device import OnDevice
 from proofs.cuda.memory import Memory
-from proofs.cuda.runs import KernelRun, hunt, of_size, on_device
-from proofs.cuda.steps import TRIES, Bug, asked_of, solver_for
-from proofs.prover.claims import CLAIMS, Claim, Obligation, Twin
+from proofs.cuda.runs import KernelRun, of_size, on_device
+from proofs.cuda.stated import prove_runs, solver_for
+from proofs.prover.claims import Claim
 from proofs.prover.describe import location_of, statement_of
-from proofs.prover.obligations import obligations
 from proofs.prover.symbolic_run import Run
 from proofs.symbolic.formats import BFLOAT16
 from proofs.symbolic.inputs import Fixed
@@ -37,6 +37,7 @@ from reference.exactness import same_bits
 from reference.optimizer import Stepped
 
 CLAUSE = "CUDA-7"
+FINITE = np.float64(7)  # a norm
 STATES = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq", "master")
 PAIRS = (
     (np.dtype(np.float32), np.dtype(np.float32)),
@@ -76,9 +77,10 @@ class Fused:
         factor: Any,
         limit_unit: Any,
         kept: bool,
+        norm: Any = FINITE,
         **settings: Any,
     ) -> Stepped:
-        scaled = decided(unit=unit, factor=factor, limit_unit=limit_unit, kept=np.float64(kept))
+        scaled = decided(unit=unit, factor=factor, limit_unit=limit_unit, kept=np.float64(kept), norm=norm)
         source = FUSED.source() if self.source is None else self.source
         step = ClippedOnDevice(FUSED, source, WARP, self.shift, flags=self.flags, decision=tuple(scaled))
         return step(param, grad, state, **settings)
@@ -181,31 +183,18 @@ def runs(param: Any, grad: Any, bug: Bug | None = None) -> Iterator[tuple[str, K
 def claim(param: Any, grad: Any, bugs: Sequence[Bug]) -> Claim:
     """Register it for a pair of dtypes."""
     variant = "_".join(dict.fromkeys([param.name, grad.name]))
-    solver = solver_for(param)
-
-    def build() -> Iterator[Obligation]:
-        for label, run in runs(param, grad):
-            yield from (asked_of(solver, each) for each in obligations(run, label))
-
-    def twin(bug: Bug) -> Twin:
-        return Twin(bug.name, bug.why, exhaust=lambda: hunt(lambda: runs(param, grad, bug), CLAUSE, TRIES))
-
-    return CLAIMS.register(
-        Claim(
-            id=f"{CLAUSE}.{variant}",
-            row="cuda",
-            function=f"accelerated.clipped_adam.clipped_adam_{variant}",
-            statement=statement_of(clipped_adamw_kernel, CLAUSE),
-            verb="prove",
-            theory=f"IEEE({param.name})",
-            bound=f"any state, n = 1, {PACK // param.itemsize + 1}, and 2 misaligned; kept, and each option: n = 2",
-            build=build,
-            hunt=functools.partial(hunt, lambda: runs(param, grad), CLAUSE, TRIES),
-            rests_on=(f"CUDA-5.{grad.name}", f"CUDA-2.{param.name}"),
-            twins=tuple(twin(bug) for bug in bugs),
-            location=location_of(clipped_adamw_kernel, CLAUSE),
-            clause=CLAUSE,
-        )
+    return prove_runs(
+        f"{CLAUSE}.{variant}",
+        CLAUSE,
+        functools.partial(runs, param, grad),
+        bugs,
+        solver=solver_for(param),
+        rests_on=(f"CUDA-5.{grad.name}", f"CUDA-2.{param.name}"),
+        function=f"accelerated.clipped_adam.clipped_adam_{variant}",
+        statement=statement_of(clipped_adamw_kernel, CLAUSE),
+        theory=f"IEEE({param.name})",
+        bound=f"any state, n = 1, {PACK // param.itemsize + 1}, and 2 misaligned; kept, and each option: n = 2",
+        location=location_of(clipped_adamw_kernel, CLAUSE),
     )
 
 
