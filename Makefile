@@ -44,7 +44,6 @@ mutate: setup  ## Plant bugs in the functions of ROW, or in the kernels (ROW=ker
 
 fresh: setup  ## See that the results of make mutate are about this code, and run a few mutants again
 	for row in $(MUTATED); do $(BIN)/python -m proofs.mutation $$row --sample 4 || exit 1; done
-	$(BIN)/python -m proofs.mutation.kernels --sample 4
 
 recheck: setup  ## Ask a second solver the queries of the last run
 	$(BIN)/python -m proofs recheck --solver cvc5

@@ -110,5 +110,5 @@ def test_a_result_is_stale_when_the_source_has_changed(tmp_path: Path, monkeypat
 
 def test_results_and_explanations_are_about_mutants_that_there_are() -> None:
     known = {mutant.id for mutant in campaign.all_mutants()}
-    assert set(Store().entries) == known
+    assert set(Store().entries) <= known
     assert set(campaign.explanations()) <= known
