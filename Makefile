@@ -39,8 +39,8 @@ lint: setup  ## Check style, types and the direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-mutate: setup  ## Plant bugs in the functions of ROW and see that its claims find them
-	$(BIN)/python -m proofs.mutation $(ROW)
+mutate: setup  ## Plant bugs in the functions of ROW, or in the kernels (ROW=kernels), and see that they are found
+	$(BIN)/python -m proofs.mutation$(if $(filter kernels,$(ROW)),.kernels, $(ROW))
 
 fresh: setup  ## See that the results of make mutate are about this code, and run a few mutants again
 	for row in $(MUTATED); do $(BIN)/python -m proofs.mutation $$row --sample 4 || exit 1; done

@@ -98,10 +98,24 @@ def _clipping() -> list[Subject]:
                 lambda *given: _clip_arrays(other.clip_by_global_norm(*given)),
                 lambda *given: _clip_arrays(own.clip_by_global_norm(*given)),
             ),
+            Subject(
+                "clipping",
+                "clip_by_global_norm_",
+                str(dtype),
+                bounded,
+                lambda *given: _clip_arrays(other.clip_by_global_norm(*given)),
+                lambda grads, *given: [own.clip_by_global_norm_(grads, *given), *grads],
+            ),
             Subject("clipping", "clip_by_value", str(dtype), limited, other.clip_by_value, own.clip_by_value),
+            Subject("clipping", "clip_by_value_", str(dtype), limited, other.clip_by_value, _cut_in_place),
         ]
 
     return [subject for dtype in FLOATS for subject in subjects(dtype)]
+
+
+def _cut_in_place(grads: Arrays, max_value: Any) -> Arrays:
+    clipping.clip_by_value_(grads, max_value)
+    return grads
 
 
 def _alone(function: Callable[..., Any]) -> Callable[..., Arrays]:
@@ -132,16 +146,16 @@ def _steps(
     return [subject(pair) for pair in PAIRS]
 
 
-def _clipped_steps() -> list[Subject]:
+def _clipped_steps(step: Callable[..., Any], steps: Callable[..., Any]) -> list[Subject]:
     def clip_and_step(
         params: Arrays, grads: Arrays, states: Arrays, *, max_norm: float, norm_type: float, **settings: Any
     ) -> Arrays:
         clipped = clipping_reference.clip_by_global_norm(grads, max_norm, norm_type)
         every = zip(params, clipped.grads, states, strict=True)
-        return [clipped.norm, *_step_arrays([adam_reference.adamw_step(*each, **settings) for each in every])]
+        return [clipped.norm, *_step_arrays([step(*each, **settings) for each in every])]
 
     def fused(*given: Any, **settings: Any) -> Arrays:
-        result = clipped_adam.clipped_adamw_steps(*given, **settings)
+        result = steps(*given, **settings)
         return [result.norm, *_step_arrays(result.steps)]
 
     def subject(pair: Any) -> Subject:
@@ -151,7 +165,7 @@ def _clipped_steps() -> list[Subject]:
             return call._replace(settings={**call.settings, **more})
 
         name = " ".join(dict.fromkeys(map(str, pair)))
-        return Subject("clipped_adam", "clipped_adamw_steps", name, draw, clip_and_step, fused)
+        return Subject("clipped_adam", steps.__name__, name, draw, clip_and_step, fused)
 
     return [subject(pair) for pair in PAIRS if pair[1] in FLOATS]
 
@@ -217,12 +231,19 @@ def _sgd_call(inputs: Inputs, pair: Any) -> Call:
 
 
 def subjects() -> list[Subject]:
-    """Every public function that makes new arrays, for all its dtypes."""
+    """Every public function, for all its dtypes; of a step, those that take lists. What is written over is compared, too."""
+    own, other = adam, adam_reference
     return [
         *_clipping(),
-        *_steps("adam", adam_reference.adam_step, adam.adam_steps, _adam_call),
-        *_steps("adam", adam_reference.adamw_step, adam.adamw_steps, _adam_call),
-        *_steps("adam", adam_reference.epsilon_hat_step, adam.epsilon_hat_steps, _adam_call),
-        *_clipped_steps(),
+        *_steps("adam", other.adam_step, own.adam_steps, _adam_call),
+        *_steps("adam", other.adam_step, own.adam_steps_, _adam_call),
+        *_steps("adam", other.adamw_step, own.adamw_steps, _adam_call),
+        *_steps("adam", other.adamw_step, own.adamw_steps_, _adam_call),
+        *_steps("adam", other.epsilon_hat_step, own.epsilon_hat_steps, _adam_call),
+        *_steps("adam", other.epsilon_hat_step, own.epsilon_hat_steps_, _adam_call),
+        *_clipped_steps(other.adam_step, clipped_adam.clipped_adam_steps),
+        *_clipped_steps(other.adamw_step, clipped_adam.clipped_adamw_steps),
+        *_clipped_steps(other.adamw_step, clipped_adam.clipped_adamw_steps_),
         *_steps("sgd", sgd_reference.sgd_step, sgd.sgd_steps, _sgd_call),
+        *_steps("sgd", sgd_reference.sgd_step, sgd.sgd_steps_, _sgd_call),
     ]

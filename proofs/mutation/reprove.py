@@ -38,12 +38,20 @@ class Proofs:
     seconds: float
 
 
-def reprove(root: Path, path: str, source: str, claims: Sequence[str], cache: Path, settings: Settings) -> Proofs:
-    """Run these claims with other source in the file ``path`` of the tree; nothing is written into the tree."""
+def reprove(
+    root: Path,
+    path: str,
+    source: str,
+    claims: Sequence[str],
+    cache: Path,
+    settings: Settings,
+    folders: Sequence[str] = FOLDERS,
+) -> Proofs:
+    """Run these claims with other source in the file ``path`` of the tree, of which these folders are copied."""
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="proofgrad-mutant-") as name:
         copy = Path(name)
-        for folder in FOLDERS:
+        for folder in folders:
             shutil.copytree(root / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
         (copy / path).write_text(source, encoding="utf-8")
         trouble = _run(copy, claims, cache, settings)
