@@ -218,9 +218,9 @@ def _squeezed(text: str) -> str:
 
 
 def _stems(kernel: str) -> Iterator[str]:
-    """The names before ``_##NAME`` that a macro may have made a kernel's name of."""
+    """The names before ``_##NAME`` that a macro may have made a kernel's name of, or those of all kernels of a name."""
     words = kernel.split("_")
-    return ("_".join(words[:count]) for count in range(len(words) - 1, 0, -1))
+    return ("_".join(words[:count]) for count in range(len(words), 0, -1))
 
 
 def _end_of_block(text: str, start: int) -> int:
