@@ -191,12 +191,11 @@ def test_a_link_into_a_thousand_claims_arrives(opened: Open) -> None:
 def test_a_thousand_claims_open_in_a_second(browser: Any, pages: dict[str, Path]) -> None:
     """Work of the page's own thread until it is parsed and laid out, which is all the time where nothing else runs.
 
-    Where other programs share the machine, the same work takes longer: the fastest of a few counts, and beside other work
-    it may take twice as long.
+    Where other programs share the machine, the same work takes longer: the fastest of a few counts. If none is fast enough
+    beside other work, nothing is known.
     """
-    limit = SECONDS_TO_OPEN if os.getloadavg()[0] < 1 else 2 * SECONDS_TO_OPEN
     took: list[float] = []
-    while len(took) < 8 and min(took, default=limit) >= limit:
+    while len(took) < 8 and min(took, default=SECONDS_TO_OPEN) >= SECONDS_TO_OPEN:
         page = browser.new_page(viewport=DESKTOP)
         session = page.context.new_cdp_session(page)
         session.send("Performance.enable", {"timeDomain": "threadTicks"})
@@ -205,7 +204,9 @@ def test_a_thousand_claims_open_in_a_second(browser: Any, pages: dict[str, Path]
         measured = {one["name"]: one["value"] for one in session.send("Performance.getMetrics")["metrics"]}
         took.append(measured["TaskDuration"])
         page.close()
-    assert min(took) < limit, took
+    if min(took) >= SECONDS_TO_OPEN and os.getloadavg()[0] > 1:
+        pytest.skip(f"not run: the machine has other work, the fastest of {len(took)} took {min(took):.2f} s")
+    assert min(took) < SECONDS_TO_OPEN, took
 
 
 def test_dark_is_dark(opened: Open) -> None:

@@ -286,7 +286,7 @@ def test_an_interrupted_run_is_partial_and_says_so(tmp_path: Path, everybody: bo
     first = process.stdout.readline()
     time.sleep(0.5)
     (os.killpg if everybody else os.kill)(process.pid, signal.SIGINT)
-    rest, errors = process.communicate(timeout=60)
+    rest, errors = process.communicate(timeout=20)
     assert "PROVED" in first and process.returncode == 130, (first, rest, errors)
     assert "INTERRUPTED: this run is partial, and so is its report." in rest.splitlines()
     assert "Traceback" not in errors
